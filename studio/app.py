@@ -1,0 +1,81 @@
+"""The one place that wires the parts together."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from studio.engine import LoadOptions
+from studio.engine.client import EngineClient
+from studio.library import DefaultModel
+from studio.settings import Settings, SettingsStore
+
+NAME = "lamplight"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where Lamplight keeps what is the writer's."""
+
+    settings: Path
+    data: Path
+
+    @staticmethod
+    def of_user() -> Places:
+        return Places(
+            settings=platformdirs.user_config_path(NAME, appauthor=False) / "settings.json",
+            data=platformdirs.user_data_path(NAME, appauthor=False),
+        )
+
+
+def load_options(settings: Settings, path: Path) -> LoadOptions:
+    """How to load a model file with the writer's settings."""
+    return LoadOptions(
+        path=path,
+        n_ctx=settings.n_ctx,
+        n_threads=settings.n_threads or None,
+        gpu_layers=settings.gpu_layers,
+    )
+
+
+def new_client(places: Places) -> EngineClient:
+    """An engine client whose worker keeps a log in the data folder."""
+    return EngineClient(log_path=places.data / "logs" / "engine.log")
+
+
+def keep_log(places: Places) -> Path:
+    """Log into the data folder, a few hundred kilobytes at most; where to."""
+    path = places.data / "logs" / "lamplight.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=256 * 1024, backupCount=1, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    return path
+
+
+def open_editor(files: Sequence[Path], model: Path | None, places: Places | None = None) -> int:
+    """Open the window and stay until it is closed; the exit code."""
+    from studio import tuning
+    from studio.ui.application import run
+    from studio.ui.desk import Desk
+
+    places = places or Places.of_user()
+    keep_log(places)
+    default = DefaultModel.declared()
+    desk = Desk(
+        settings=SettingsStore(places.settings),
+        client=new_client(places),
+        data_dir=places.data,
+        default_model=default.find,
+        download_default=default.download,
+        model_override=model,
+        tuning_missing=tuning.missing,
+    )
+    return run(desk, files)

@@ -1,0 +1,263 @@
+"""Text out of a model: the small interface that every engine has.
+
+An engine is asked with a `Request` and answers with a stream of `Event` values. Behind this
+interface live the prefix cache, batches, token healing and the sampler chain; nothing here
+imports llama.cpp, and the values cross the process border as they are (`studio.engine.client`
+is the way to an engine in a worker process of its own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EngineError(Exception):
+    """Something about the engine that the writer should read: a sentence, and what to do."""
+
+
+class ModelFileError(EngineError):
+    """The model file can't be used: missing, cut short, not GGUF, unknown, or too big."""
+
+
+class RequestError(EngineError):
+    """The request itself can't be answered, such as an empty one or one past the context."""
+
+
+class EngineStopped(EngineError):
+    """The engine's process ended before it could answer. It is started again by itself."""
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a value outside of its range, NaN included."""
+    if not low <= value <= high:
+        raise RequestError(f"{name} is {value}, but must be between {low:g} and {high:g}.")
+
+
+class Priority(IntEnum):
+    """Whose turn it is when several requests wait; lower runs first."""
+
+    INLINE = 0
+    DRAFT = 1
+    IDLE = 2
+
+
+class Why(StrEnum):
+    """Why a version ended."""
+
+    LENGTH = "length"
+    """`max_tokens` were generated."""
+    END = "end"
+    """The model says that the text ends here."""
+    STOP = "stop"
+    """One of the request's stop strings came; it is not part of the text."""
+    CANCELLED = "cancelled"
+    CONTEXT = "context"
+    """The context window is full."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen; the stages run in the order of llama.cpp's own chain.
+
+    `temperature` 0 is greedy: the likeliest token, whatever the other values say.
+    `min_p` keeps tokens of at least that share of the likeliest one's probability
+    (Nguyen et al. 2024, arXiv 2407.01082). `repeat_penalty` looks at the last
+    `repeat_last_n` tokens, the prompt's included.
+    """
+
+    temperature: float = 0.8
+    top_k: int = 64
+    top_p: float = 1.0
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, 0.0, 5.0)
+        _within("top_k", self.top_k, 0, 1_000_000)
+        _within("top_p", self.top_p, 0.0, 1.0)
+        _within("min_p", self.min_p, 0.0, 1.0)
+        _within("repeat_penalty", self.repeat_penalty, 0.5, 2.0)
+        _within("repeat_last_n", self.repeat_last_n, 0, 65_536)
+        _within("seed", self.seed, 0, 2**32 - 2)
+
+
+GREEDY = Sampling(temperature=0.0)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to an engine.
+
+    `prompt` is continued as plain text. With `heal`, the last, perhaps unfinished word of the
+    prompt is backed up to its start and only tokens that spell its letters are allowed until
+    they are spelled, so that a cursor in the middle of a word gets the word that is meant;
+    the pieces begin after the typed letters all the same. `versions` run side by side in one
+    batch, each with its own seed (`seed`, `seed + 1`, ...). `stop` strings end a version.
+    """
+
+    prompt: str
+    max_tokens: int = 64
+    sampling: Sampling = field(default_factory=Sampling)
+    versions: int = 1
+    stop: tuple[str, ...] = ()
+    heal: bool = True
+    priority: Priority = Priority.DRAFT
+
+    def __post_init__(self) -> None:
+        _within("max_tokens", self.max_tokens, 1, 1_000_000)
+        _within("versions", self.versions, 1, MAX_VERSIONS)
+        if any(not text for text in self.stop):
+            raise RequestError("A stop text may not be empty.")
+        if not self.prompt.isascii() and any("\ud800" <= c <= "\udfff" for c in self.prompt):
+            raise RequestError("The text holds half a character (a lone surrogate).")
+
+
+MAX_VERSIONS = 8
+"""Versions that one request may ask for; the context holds a sequence for each."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some generated text of one version: whole characters, never part of one.
+
+    `probability` is that of the tokens behind it, multiplied, before the sampler had its say.
+    """
+
+    version: int
+    text: str
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far the evaluation of a prompt has come, in tokens; sent for long prompts."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One version is complete."""
+
+    version: int
+    why: Why
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All versions are complete; what it cost."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    """Tokens of the prompt that came from the cache."""
+    generated_tokens: int
+    prompt_ms: float
+    decode_ms: float
+
+
+Event = Piece | Reading | Ended | Finished
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a loaded model is and can do."""
+
+    name: str
+    """As the file calls itself, such as "SmolLM2 135M Instruct"."""
+    path: Path
+    architecture: str
+    n_params: int
+    n_ctx: int
+    """Tokens that the context window holds here."""
+    n_ctx_train: int
+    """Tokens that the model was trained for."""
+    n_vocab: int
+    device: str
+    """In words: "CPU, 2 threads" or "NVIDIA ..., 31 of 31 layers"."""
+    can_shift: bool
+    """The context can be moved along without evaluating it again."""
+    can_rewind: bool
+    """The end of the context can be taken back at any place."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to load a model. `n_ctx` in tokens; None leaves a choice to the engine."""
+
+    path: Path
+    n_ctx: int = 4096
+    n_threads: int | None = None
+    gpu_layers: int = -1
+    """Layers to put on a GPU if there is one; -1 for all."""
+
+    def __post_init__(self) -> None:
+        _within("n_ctx", self.n_ctx, 256, 1_048_576)
+        if self.n_threads is not None:
+            _within("n_threads", self.n_threads, 1, 512)
+        _within("gpu_layers", self.gpu_layers, -1, 10_000)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How likely a model finds a text; natural logarithms."""
+
+    log_probs: tuple[float, ...]
+    """One for each token but the first, which nothing precedes."""
+    tokens: tuple[int, ...]
+
+    @property
+    def log_likelihood(self) -> float:
+        return float(sum(self.log_probs))
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean negative log-likelihood per token; NaN without a scored token."""
+        if not self.log_probs:
+            return float("nan")
+        return float(np.exp(-self.log_likelihood / len(self.log_probs)))
+
+
+class Engine(Protocol):
+    """What every engine can do. Not thread-safe but for `cancel`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def stream(self, request: Request) -> Iterator[Event | None]:
+        """Answer a request.
+
+        None is yielded between two steps of work (at most one small batch each), so that a
+        caller can drop the iterator or serve another request in between. The last event is
+        `Finished`. Raises `RequestError`.
+        """
+        ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids of `text` as the model reads it, its BOS first if it has one."""
+        ...
+
+    def score(self, text: str) -> Score:
+        """Log-probability of each token of `text`."""
+        ...
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Logits after each of `tokens`; shape (len(tokens), n_vocab)."""
+        ...
+
+    def interrupt(self) -> None:
+        """From any thread: abort the computation under way; its step yields None at once."""
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory. The engine can't be used after it."""
+        ...

@@ -1,0 +1,495 @@
+"""The way to an engine in a process of its own.
+
+A crash, a hang or an out-of-memory kill there costs a message and a restart. No method waits
+unless it says so: one thread owns all state, takes commands and the workers' messages from one
+queue, and calls back. A model is loaded in a new process beside the one that answers, which is
+stopped only once the new one is ready, so a bad file never leaves the writer without a model.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from studio.engine import (
+    Capabilities,
+    EngineError,
+    EngineStopped,
+    Event,
+    Finished,
+    LoadOptions,
+    ModelFileError,
+    Priority,
+    Request,
+)
+from studio.engine.messages import (
+    Ask,
+    Cancel,
+    FromWorker,
+    Load,
+    Loaded,
+    NotLoaded,
+    Progress,
+    Refused,
+    Told,
+    ToWorker,
+)
+
+log = logging.getLogger(__name__)
+
+_DEATHS_ALLOWED = 3
+_DEATHS_WITHIN_S = 60.0
+_LOG_BYTES = 2**20
+_CANCELLED = Finished(0, 0, 0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A model is being loaded; `fraction` from 0 to 1."""
+
+    path: Path
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model answers: after it was opened, and again after a restart."""
+
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """A model could not be opened. The one that answered before, if any, still does."""
+
+    path: Path
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Restarting:
+    """The worker died or hung; it is being started again."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Down:
+    """No model answers until `load` is called."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Ends a request that could not be answered, or not to its end."""
+
+    sentence: str
+
+
+Status = Loading | Ready | LoadFailed | Restarting | Down
+OnEvent = Callable[[Event | Failed], None]
+
+
+@dataclass
+class _Asked:
+    """A request in hand."""
+
+    request: Request
+    on_event: OnEvent
+    worker: _Worker | None = None
+    """Who has it; None while it waits for a model."""
+    sent_s: float = 0.0
+    cancelled_s: float | None = None
+
+
+class EngineClient:
+    """A model in a worker process: opened, asked, and started again when it falls.
+
+    Thread-safe. `patience_s` is how long a worker may be silent over a request before it is
+    taken for hung, `cancel_patience_s` the same after a cancellation. What the worker prints
+    goes to `log_path`.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_path: Path | None = None,
+        patience_s: float = 120.0,
+        cancel_patience_s: float = 10.0,
+    ) -> None:
+        self._log_path = log_path
+        self._patience_s = patience_s
+        self._cancel_patience_s = cancel_patience_s
+        self._tickets = itertools.count(1)
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._listeners: list[Callable[[Status], None]] = []
+        self._asked: dict[int, _Asked] = {}
+        self._worker: _Worker | None = None
+        self._candidate: _Worker | None = None
+        self._answering: LoadOptions | None = None
+        self._deaths_s: list[float] = []
+        self._thread = threading.Thread(target=self._run, name="engine client", daemon=True)
+        self._thread.start()
+
+    def listen(self, on_status: Callable[[Status], None]) -> Callable[[], None]:
+        """Be told of every change; the answer stops that."""
+        self._listeners.append(on_status)
+        return lambda: self._listeners.remove(on_status)
+
+    def load(self, options: LoadOptions) -> None:
+        """Open a model; statuses tell how it goes."""
+        self._inbox.put(lambda: self._load(options))
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the model that answers now is, if any."""
+        worker = self._worker
+        return worker.capabilities if worker else None
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that answers now, if any."""
+        worker = self._worker
+        return worker.process.pid if worker else None
+
+    def ask(self, request: Request, on_event: OnEvent) -> int:
+        """Ask; the events end with `Finished` or `Failed`. Answers a ticket for `cancel`.
+
+        A newer request of inline priority takes the place of an older one. While a model is
+        being loaded or started again, requests wait for it.
+        """
+        ticket = next(self._tickets)
+        self._inbox.put(lambda: self._ask(ticket, _Asked(request, on_event)))
+        return ticket
+
+    def cancel(self, ticket: int) -> None:
+        """Stop a request. Nothing comes for it any more but its end."""
+        self._inbox.put(lambda: self._cancel(ticket))
+
+    def close(self) -> None:
+        """Stop the worker and free its memory. Waits for at most 2 s."""
+        self._inbox.put(None)
+        self._thread.join(2.0)
+
+    def open(
+        self, options: LoadOptions, on_progress: Callable[[float], None] | None = None
+    ) -> Capabilities:
+        """Load a model and wait for it. Raises `ModelFileError`; for use without a window."""
+        statuses: queue.SimpleQueue[Status] = queue.SimpleQueue()
+        stop = self.listen(statuses.put)
+        try:
+            self.load(options)
+            while True:
+                status = statuses.get()
+                if isinstance(status, Ready):
+                    return status.capabilities
+                if isinstance(status, LoadFailed | Down):
+                    raise ModelFileError(status.sentence)
+                if isinstance(status, Loading) and on_progress:
+                    on_progress(status.fraction)
+        finally:
+            stop()
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        """Ask and wait for the events. Raises `EngineError`; for use without a window."""
+        events: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
+        ticket = self.ask(request, events.put)
+        ended = False
+        try:
+            while not ended:
+                event = events.get()
+                ended = isinstance(event, Finished | Failed)
+                if isinstance(event, Failed):
+                    raise EngineError(event.sentence)
+                yield event
+        finally:
+            if not ended:
+                self.cancel(ticket)
+
+    # -- the thread that owns everything ---------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                command = self._inbox.get(timeout=1.0 if self._asked else None)
+            except queue.Empty:
+                self._watch()
+                continue
+            if command is None:
+                break
+            try:
+                command()
+            except Exception:
+                log.exception("the engine client met an error; it goes on")
+        for worker in (self._worker, self._candidate):
+            if worker:
+                worker.retire()
+
+    def _tell(self, status: Status) -> None:
+        log.info("%s", status)
+        for listener in list(self._listeners):
+            listener(status)
+
+    def _load(self, options: LoadOptions) -> None:
+        self._deaths_s.clear()
+        if self._candidate:
+            self._candidate.retire()
+        if self._worker and not _fits_beside(options.path):
+            self._drop_worker("Another model is being opened.")
+        self._begin(options)
+
+    def _begin(self, options: LoadOptions) -> None:
+        """Start a worker that becomes the one that answers when its model is loaded."""
+        self._tell(Loading(options.path, 0.0))
+        try:
+            self._candidate = _Worker(options, self._inbox, self._log_path, self._hear, self._lost)
+        except OSError as error:
+            log.exception("no worker process")
+            self._not_loaded(
+                options, f"The model's process could not be started ({error.strerror})."
+            )
+
+    def _hear(self, worker: _Worker, message: FromWorker) -> None:
+        """A message came from a worker."""
+        worker.heard_s = time.monotonic()
+        if isinstance(message, Told):
+            self._deliver(message.ticket, message.event)
+        elif isinstance(message, Refused):
+            self._deliver(message.ticket, Failed(message.sentence))
+        elif worker is not self._candidate:
+            return
+        elif isinstance(message, Progress):
+            self._tell(Loading(worker.options.path, message.fraction))
+        elif isinstance(message, Loaded):
+            worker.capabilities = message.capabilities
+            self._candidate = None
+            if self._worker:
+                self._drop_worker("Another model was opened.")
+            self._worker, self._answering = worker, worker.options
+            self._tell(Ready(message.capabilities))
+            for ticket, asked in self._asked.items():
+                self._send(ticket, asked)
+        else:
+            self._candidate = None
+            worker.retire()
+            self._not_loaded(worker.options, message.sentence)
+
+    def _not_loaded(self, options: LoadOptions, sentence: str) -> None:
+        """A model can't be opened: stay with the one before, or go back to it."""
+        if self._worker is None and options == self._answering:
+            self._go_down(sentence)
+            return
+        self._tell(LoadFailed(options.path, sentence))
+        if self._worker is None:
+            if self._answering:
+                self._begin(self._answering)
+            else:
+                self._fail_all(sentence)
+
+    def _lost(self, worker: _Worker) -> None:
+        """A worker's process has ended."""
+        code = worker.retire()
+        if worker is self._candidate:
+            self._candidate = None
+            self._not_loaded(worker.options, _why_died_loading(worker.options.path, code))
+        elif worker is self._worker:
+            log.warning("the worker ended with %s", code)
+            self._restart("The model stopped unexpectedly and is being started again.")
+
+    def _restart(self, sentence: str) -> None:
+        self._drop_worker(sentence)
+        now = time.monotonic()
+        self._deaths_s = [s for s in self._deaths_s if now - s < _DEATHS_WITHIN_S] + [now]
+        if self._answering is None:
+            return
+        if len(self._deaths_s) >= _DEATHS_ALLOWED:
+            self._go_down("The model stopped again and again. Open it again or choose another.")
+            return
+        self._tell(Restarting(sentence))
+        if self._candidate is None:
+            self._begin(self._answering)
+
+    def _go_down(self, sentence: str) -> None:
+        self._answering = None
+        self._tell(Down(sentence))
+        self._fail_all(sentence)
+
+    def _drop_worker(self, sentence: str) -> None:
+        """End the worker that answers, and fail what it had in hand."""
+        worker, self._worker = self._worker, None
+        if worker:
+            worker.retire()
+            for ticket in [t for t, a in self._asked.items() if a.worker is worker]:
+                self._deliver(ticket, Failed(sentence))
+
+    def _fail_all(self, sentence: str) -> None:
+        for ticket in list(self._asked):
+            self._deliver(ticket, Failed(sentence))
+
+    # -- requests --------------------------------------------------------------------------
+
+    def _ask(self, ticket: int, asked: _Asked) -> None:
+        if asked.request.priority is Priority.INLINE:
+            for other_ticket, other in list(self._asked.items()):
+                if other.request.priority is Priority.INLINE and other.cancelled_s is None:
+                    if other.worker:
+                        other.cancelled_s = time.monotonic()  # the worker knows by itself
+                    else:
+                        self._deliver(other_ticket, _CANCELLED)
+        self._asked[ticket] = asked
+        if self._worker is None and self._candidate is None:
+            self._deliver(ticket, Failed("No model is open. Open one from the Model menu."))
+        elif self._worker:
+            self._send(ticket, asked)
+
+    def _send(self, ticket: int, asked: _Asked) -> None:
+        if self._worker and asked.worker is None:
+            asked.worker, asked.sent_s = self._worker, time.monotonic()
+            self._worker.send(Ask(ticket, asked.request))
+
+    def _cancel(self, ticket: int) -> None:
+        asked = self._asked.get(ticket)
+        if asked is None:
+            return
+        if asked.worker is None:
+            self._deliver(ticket, _CANCELLED)
+        elif asked.cancelled_s is None:
+            asked.cancelled_s = time.monotonic()
+            asked.worker.send(Cancel(ticket))
+
+    def _deliver(self, ticket: int, event: Event | Failed) -> None:
+        asked = self._asked.get(ticket)
+        if asked is None:
+            return
+        ends = isinstance(event, Finished | Failed)
+        if ends:
+            del self._asked[ticket]
+        if ends or asked.cancelled_s is None:
+            asked.on_event(event)
+
+    def _watch(self) -> None:
+        """Start the worker again if it has hung."""
+        if not self._worker:
+            return
+        now, heard_s = time.monotonic(), self._worker.heard_s
+        for asked in self._asked.values():
+            silent_s = now - max(heard_s, asked.sent_s)
+            ignored = asked.cancelled_s is not None and heard_s < asked.cancelled_s
+            too_long_s = self._cancel_patience_s if ignored else self._patience_s
+            if asked.worker is self._worker and silent_s > too_long_s:
+                self._restart("The model did not answer and is being started again.")
+                return
+
+
+class _Worker:
+    """A worker process and the two threads that talk with it."""
+
+    def __init__(
+        self,
+        options: LoadOptions,
+        inbox: queue.SimpleQueue[Callable[[], None] | None],
+        log_path: Path | None,
+        hear: Callable[[_Worker, FromWorker], None],
+        lost: Callable[[_Worker], None],
+    ) -> None:
+        self.options = options
+        self.capabilities: Capabilities | None = None
+        self.heard_s = time.monotonic()
+        self._inbox = inbox
+        self._hear = hear
+        self._lost = lost
+        self._outbox: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
+        self.process = _start_process(log_path)
+        for target in (self._read, self._write):
+            threading.Thread(target=target, name="engine pipe", daemon=True).start()
+        self.send(Load(options))
+
+    def send(self, message: ToWorker) -> None:
+        self._outbox.put(message)
+
+    def retire(self) -> int | None:
+        """End the process, at once; its exit code."""
+        self._outbox.put(None)
+        self.process.kill()
+        return self.process.wait()
+
+    def _read(self) -> None:
+        stdout = self.process.stdout
+        if stdout is None:
+            return
+        with stdout:
+            try:
+                while True:
+                    message = pickle.load(stdout)
+                    self._inbox.put(lambda message=message: self._hear(self, message))
+            except Exception as error:  # the process is gone, or writes nonsense in dying
+                log.debug("worker's pipe closed: %r", error)
+        self._inbox.put(lambda: self._lost(self))
+
+    def _write(self) -> None:
+        stdin = self.process.stdin
+        if stdin is None:
+            return
+        try:
+            while (message := self._outbox.get()) is not None:
+                pickle.dump(message, stdin, pickle.HIGHEST_PROTOCOL)
+                stdin.flush()
+        except OSError as error:
+            log.debug("worker's pipe closed: %r", error)
+        try:
+            stdin.close()
+        except OSError:
+            log.debug("the worker left before it was told everything")
+
+
+def _start_process(log_path: Path | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "studio.engine.worker"]
+    stderr: int = subprocess.DEVNULL
+    if log_path:
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        too_long = log_path.exists() and log_path.stat().st_size > _LOG_BYTES
+        with log_path.open("wb" if too_long else "ab") as file:
+            return _popen(command, file.fileno())
+    return _popen(command, stderr)
+
+
+def _popen(command: list[str], stderr: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+
+
+def _fits_beside(path: Path) -> bool:
+    """Whether a model can be loaded while another one stays in memory."""
+    try:
+        return path.stat().st_size < psutil.virtual_memory().available
+    except OSError:
+        return True
+
+
+def _why_died_loading(path: Path, code: int | None) -> str:
+    if code == -9:
+        return (
+            f"The system stopped the model while ‘{path.name}’ was being loaded, probably for "
+            "want of memory. Close other programs or choose a smaller model."
+        )
+    return (
+        f"‘{path.name}’ made the engine stop while it was being loaded: the file is probably "
+        "damaged. Download it again or choose another model."
+    )

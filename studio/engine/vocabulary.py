@@ -1,0 +1,119 @@
+"""A model's tokens as bytes: tokenizing, spelling, and healing the cut at the cursor."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import llama_cpp.llama_cpp as C
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.engine import RequestError
+
+_PIECE_BYTES = 1024
+_LONGEST_WORD = 32
+# What may belong to the same token as the letters before the cursor: an unfinished word with
+# the space or the sign before it, or a run of space. Every tokenizer splits before it.
+_UNFINISHED = re.compile(r"(?:\s+|[^\w\s])?\w+\Z|\s+\Z")
+
+
+@dataclass(frozen=True)
+class Healing:
+    """A prompt cut at its last safe boundary."""
+
+    tokens: tuple[int, ...]
+    """The prompt up to the boundary."""
+    spell: bytes
+    """What the next tokens must spell before anything new comes."""
+
+
+class Vocabulary:
+    """The tokens of a loaded model. Safe to use from any thread."""
+
+    def __init__(self, model: C.llama_model_p) -> None:
+        vocab = C.llama_model_get_vocab(model)
+        if vocab is None:
+            raise RuntimeError("the model has no vocabulary")
+        self._vocab = vocab
+        self.n_tokens: int = C.llama_vocab_n_tokens(vocab)
+        self.pieces = [self._piece(token) for token in range(self.n_tokens)]
+        self.ends = frozenset(t for t in range(self.n_tokens) if C.llama_vocab_is_eog(vocab, t))
+        special = [
+            t
+            for t in range(self.n_tokens)
+            if t not in self.ends and (not self.pieces[t] or C.llama_vocab_is_control(vocab, t))
+        ]
+        self.never = np.array(special, np.int32)
+        """Tokens that are no text, such as those of a chat template."""
+        unspoken = self.ends.union(special)
+        spelled = sorted((p, t) for t, p in enumerate(self.pieces) if t not in unspoken)
+        self._sorted_pieces = [piece for piece, _ in spelled]
+        self._sorted_ids = np.array([token for _, token in spelled], np.int32)
+        self._longest = max(map(len, self._sorted_pieces), default=0)
+
+    def tokenize(self, text: str, *, special: bool = False, start: bool = True) -> list[int]:
+        """Token ids of `text`; with `start`, a BOS before it if the model wants one.
+
+        Without `special`, text that looks like a special token is read as the letters it is.
+        """
+        data = _utf8(text)
+        room = len(data) + 8
+        while True:
+            ids = (C.llama_token * room)()
+            n = C.llama_tokenize(self._vocab, data, len(data), ids, room, start, special)
+            if n >= 0:
+                return ids[:n]
+            room = -n
+
+    def beginning(self) -> list[int]:
+        """The tokens of an empty text: what a model reads before the first word."""
+        tokens = self.tokenize("")
+        if tokens:
+            return tokens
+        for token in (C.llama_vocab_bos(self._vocab), C.llama_vocab_eot(self._vocab)):
+            if token >= 0:
+                return [token]
+        return [0]
+
+    def heal(self, prompt: str) -> Healing:
+        """Cut a prompt before its unfinished word, or before its last token."""
+        found = _UNFINISHED.search(prompt)
+        if found and found.start() > 0 and len(found.group()) <= _LONGEST_WORD:
+            return Healing(tuple(self.tokenize(prompt[: found.start()])), _utf8(found.group()))
+        tokens = self.tokenize(prompt)
+        spell = self.pieces[tokens[-1]] if tokens else b""
+        if not spell or not _utf8(prompt).endswith(spell) or len(tokens) < 2:
+            return Healing(tuple(tokens or self.beginning()), b"")
+        return Healing(tuple(tokens[:-1]), spell)
+
+    def spelling(self, spell: bytes) -> NDArray[np.int32]:
+        """Tokens that agree with `spell`: they begin with it, or it begins with them."""
+        low = bisect_left(self._sorted_pieces, spell)
+        high = bisect_left(self._sorted_pieces, spell + b"\xff" * (self._longest + 1))
+        ids = [self._sorted_ids[low:high]]
+        for length in range(1, min(len(spell), self._longest + 1)):
+            at = bisect_left(self._sorted_pieces, spell[:length])
+            end = at
+            while end < len(self._sorted_pieces) and self._sorted_pieces[end] == spell[:length]:
+                end += 1
+            ids.append(self._sorted_ids[at:end])
+        return np.concatenate(ids)
+
+    def _piece(self, token: int) -> bytes:
+        """The bytes of a token; nothing for a special one."""
+        buffer = ctypes.create_string_buffer(_PIECE_BYTES)
+        n = C.llama_token_to_piece(self._vocab, token, buffer, _PIECE_BYTES, 0, False)
+        if n < 0:
+            buffer = ctypes.create_string_buffer(-n)
+            n = C.llama_token_to_piece(self._vocab, token, buffer, -n, 0, False)
+        return buffer.raw[: max(n, 0)]
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RequestError("The text holds half a character (a lone surrogate).") from error

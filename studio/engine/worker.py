@@ -1,0 +1,180 @@
+"""The process around an engine: `python -m studio.engine.worker`, started by `client`.
+
+Messages are pickled values, framed by pickle itself, over the process's own stdin and stdout.
+The main thread computes, one small step at a time, always for the request whose turn it is; a
+second thread listens, so that a cancellation or a more urgent request is noticed in the middle
+of a computation. When the other end goes away, so does this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from studio.engine import EngineError, Event, Finished, ModelFileError, Priority, Request
+from studio.engine.llama import LlamaEngine
+from studio.engine.messages import (
+    Ask,
+    Cancel,
+    FromWorker,
+    Load,
+    Loaded,
+    NotLoaded,
+    Progress,
+    Refused,
+    Told,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Job:
+    ticket: int
+    request: Request
+    steps: Iterator[Event | None]
+    cancelled: bool = False
+
+
+@dataclass
+class _Jobs:
+    """The requests in hand. The listening thread adds and cancels, the main thread takes."""
+
+    engine: LlamaEngine
+    _jobs: list[_Job] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _running: _Job | None = None
+
+    def add(self, ask: Ask) -> None:
+        job = _Job(ask.ticket, ask.request, self.engine.stream(ask.request))
+        inline = ask.request.priority is Priority.INLINE
+        with self._changed:
+            if inline:
+                for other in self._jobs:
+                    other.cancelled |= other.request.priority is Priority.INLINE
+            self._jobs.append(job)
+            running = self._running
+            if running and (running.cancelled or running.request.priority > job.request.priority):
+                self.engine.interrupt()
+            self._changed.notify()
+
+    def cancel(self, ticket: int) -> None:
+        with self._changed:
+            for job in self._jobs:
+                if job.ticket == ticket:
+                    job.cancelled = True
+                    if job is self._running:
+                        self.engine.interrupt()
+            self._changed.notify()
+
+    def next(self) -> _Job:
+        """Wait for the job whose turn it is: cancelled ones, then by priority and age."""
+        with self._changed:
+            self._running = None
+            while not self._jobs:
+                self._changed.wait()
+            job = min(self._jobs, key=lambda j: (not j.cancelled, j.request.priority, j.ticket))
+            self._running = job
+            return job
+
+    def done(self, job: _Job) -> None:
+        with self._changed:
+            self._running = None
+            self._jobs.remove(job)
+
+
+class _Outlet:
+    """The way out; messages of one thread only."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def send(self, message: FromWorker) -> None:
+        pickle.dump(message, self._file, pickle.HIGHEST_PROTOCOL)
+        self._file.flush()
+
+
+def _serve(jobs: _Jobs, outlet: _Outlet) -> None:
+    """Answer requests for ever, a step at a time."""
+    while True:
+        job = jobs.next()
+        try:
+            if job.cancelled:
+                job.steps.close()  # type: ignore[attr-defined]  # a generator
+                outlet.send(Told(job.ticket, Finished(0, 0, 0, 0.0, 0.0)))
+                jobs.done(job)
+                continue
+            event = next(job.steps)
+        except StopIteration:
+            jobs.done(job)
+        except EngineError as error:
+            outlet.send(Refused(job.ticket, str(error)))
+            jobs.done(job)
+        else:
+            if event is not None:
+                outlet.send(Told(job.ticket, event))
+
+
+def _listen(inlet: BinaryIO, jobs: _Jobs) -> None:
+    """Take messages in until the other end is closed, then end the process."""
+    try:
+        while True:
+            message = pickle.load(inlet)
+            if isinstance(message, Ask):
+                jobs.add(message)
+            elif isinstance(message, Cancel):
+                jobs.cancel(message.ticket)
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The message pipes, kept away from whatever the native library may print."""
+    inlet = os.fdopen(os.dup(0), "rb")
+    outlet = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return inlet, outlet
+
+
+def main() -> None:
+    """Serve one model until the other end goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the parent
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    inlet, out = _private_pipes()
+    outlet = _Outlet(out)
+    first = pickle.load(inlet)
+    if not isinstance(first, Load):
+        raise TypeError(f"expected Load, got {first!r}")
+    told = -1
+
+    def report(fraction: float) -> None:
+        nonlocal told
+        if int(fraction * 100) > told:
+            told = int(fraction * 100)
+            outlet.send(Progress(fraction))
+
+    try:
+        engine = LlamaEngine(first.options, report)
+    except ModelFileError as error:
+        log.info("not loaded: %s", error)
+        outlet.send(NotLoaded(str(error)))
+        return
+    jobs = _Jobs(engine)
+    threading.Thread(target=_listen, args=(inlet, jobs), daemon=True).start()
+    outlet.send(Loaded(engine.capabilities))
+    try:
+        _serve(jobs, outlet)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+"""Every setting, declared once: type, default, range and a sentence.
+
+The settings dialog, the file on disk and its validation are made from these declarations.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class SettingsError(Exception):
+    """A setting can't be kept: a sentence for the writer."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the dialog and the validation need to know of one setting."""
+
+    key: str
+    default: Any
+    group: str
+    label: str
+    sentence: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` has the type of the default and lies in the range."""
+        if isinstance(self.default, bool) or isinstance(value, bool):
+            return isinstance(value, bool) and isinstance(self.default, bool)
+        if isinstance(self.default, float) and isinstance(value, int):
+            value = float(value)
+        if type(value) is not type(self.default):
+            return False
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, int | float):
+            low, high = self.minimum, self.maximum
+            return (low is None or value >= low) and (high is None or value <= high)
+        return True
+
+
+def _setting(
+    default: Any,
+    group: str,
+    label: str,
+    sentence: str,
+    *,
+    unit: str = "",
+    between: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    low, high = between or (None, None)
+    return field(
+        default=default,
+        metadata={
+            "group": group,
+            "label": label,
+            "sentence": sentence,
+            "unit": unit,
+            "minimum": low,
+            "maximum": high,
+            "choices": choices,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The writer's settings, immutable; change them through a `SettingsStore`."""
+
+    theme: str = _setting(
+        "system",
+        "Look",
+        "Theme",
+        "Light, dark, or whatever the desktop uses.",
+        choices=("system", "light", "dark"),
+    )
+    font_family: str = _setting(
+        "", "Look", "Font", "The font of the text; empty for the desktop's own text font."
+    )
+    font_size_pt: int = _setting(
+        13, "Look", "Font size", "Size of the text.", unit="pt", between=(6, 72)
+    )
+    line_width_chars: int = _setting(
+        72,
+        "Look",
+        "Line width",
+        "The longest line, in average characters; 0 uses the whole window.",
+        unit="characters",
+        between=(0, 400),
+    )
+    suggestions: bool = _setting(
+        True,
+        "Suggestions",
+        "Suggest while I type",
+        "Continue the text in grey at the cursor after a short pause in typing.",
+    )
+    pause_ms: int = _setting(
+        80,
+        "Suggestions",
+        "Pause before a suggestion",
+        "How long you pause in typing before the model is asked.",
+        unit="ms",
+        between=(0, 5000),
+    )
+    suggestion_tokens: int = _setting(
+        16,
+        "Suggestions",
+        "Longest suggestion",
+        "The longest grey suggestion; a token is about three quarters of a word.",
+        unit="tokens",
+        between=(1, 128),
+    )
+    draft_tokens: int = _setting(
+        200,
+        "Drafts",
+        "Longest draft",
+        "The longest draft that Ctrl+Enter writes.",
+        unit="tokens",
+        between=(8, 4096),
+    )
+    draft_temperature: float = _setting(
+        0.8,
+        "Drafts",
+        "Temperature",
+        "0 always takes the likeliest word; higher is bolder.",
+        between=(0.0, 2.0),
+    )
+    draft_min_p: float = _setting(
+        0.05,
+        "Drafts",
+        "Min-p",
+        "Words less likely than this share of the likeliest one are left out.",
+        between=(0.0, 1.0),
+    )
+    context_chars: int = _setting(
+        3000,
+        "Model",
+        "Text the model reads",
+        "How much of the text before the cursor the model is given; more is slower at first.",
+        unit="characters",
+        between=(200, 200_000),
+    )
+    n_ctx: int = _setting(
+        4096,
+        "Model",
+        "Context window",
+        "Room for text in the model's memory; it takes effect when a model is loaded.",
+        unit="tokens",
+        between=(512, 131_072),
+    )
+    n_threads: int = _setting(
+        0,
+        "Model",
+        "Processor threads",
+        "Threads that the model computes with; 0 chooses for this machine.",
+        unit="threads",
+        between=(0, 256),
+    )
+    gpu_layers: int = _setting(
+        -1,
+        "Model",
+        "Layers on the GPU",
+        "How many of the model's layers a GPU takes, if there is one; -1 for all.",
+        unit="layers",
+        between=(-1, 1000),
+    )
+    model_path: str = _setting(
+        "", "Model", "Model file", "The GGUF file to write with; empty for the one included."
+    )
+
+    @staticmethod
+    def declared() -> Iterator[Declared]:
+        """All settings in the order of the dialog."""
+        for each in fields(Settings):
+            yield _declared(each)
+
+    def checked(self) -> Settings:
+        """These settings. Raises `SettingsError` naming the first one out of range."""
+        for each in self.declared():
+            value = getattr(self, each.key)
+            if not each.accepts(value):
+                raise SettingsError(f"“{each.label}” can't be {value!r}. {_allowed(each)}")
+        return self
+
+
+def _declared(of: Field[Any]) -> Declared:
+    return Declared(key=of.name, default=of.default, **of.metadata)
+
+
+def _allowed(of: Declared) -> str:
+    if of.choices:
+        return f"Choose one of: {', '.join(of.choices)}."
+    if of.minimum is not None and of.maximum is not None:
+        unit = f" {of.unit}" if of.unit else ""
+        return f"Choose a value from {of.minimum:g} to {of.maximum:g}{unit}."
+    return f"Choose a value such as {of.default!r}."
+
+
+class SettingsStore:
+    """The settings and their file. A damaged file or value falls back to the default."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._listeners: list[Callable[[Settings], None]] = []
+        self.current = _read(path)
+
+    def change(self, **values: Any) -> None:
+        """Take new values, keep them on disk and tell the listeners.
+
+        Raises `SettingsError` for a value out of range, or when the file can't be written
+        (the new values hold for this session all the same).
+        """
+        changed = replace(self.current, **values).checked()
+        if changed == self.current:
+            return
+        self.current = changed
+        for listener in list(self._listeners):
+            listener(changed)
+        self._write()
+
+    def listen(self, listener: Callable[[Settings], None]) -> Callable[[], None]:
+        """Call `listener` after each change; the answer stops that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _write(self) -> None:
+        values = {
+            each.key: getattr(self.current, each.key)
+            for each in Settings.declared()
+            if getattr(self.current, each.key) != each.default
+        }
+        beside = self._path.with_suffix(f".{os.getpid()}.new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            os.replace(beside, self._path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise SettingsError(
+                f"The settings could not be kept in ‘{self._path}’ ({error.strerror}). "
+                "They hold until you close the window."
+            ) from error
+
+
+def _read(path: Path) -> Settings:
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        log.warning("settings in %s are not readable, defaults are used: %s", path, error)
+        return Settings()
+    if not isinstance(kept, dict):
+        return Settings()
+    good = {}
+    for each in Settings.declared():
+        if each.key in kept:
+            if each.accepts(kept[each.key]):
+                good[each.key] = kept[each.key]
+            else:
+                log.warning("setting %s: %r is out of range", each.key, kept[each.key])
+    return Settings(**good)

@@ -1,0 +1,19 @@
+"""Learning a writer's style. For now: whether this installation could."""
+
+from __future__ import annotations
+
+import importlib.util
+
+_NEEDED = ("torch", "transformers", "peft", "safetensors")
+
+
+def missing() -> str | None:
+    """None if tuning has all that it needs, else a sentence that says how to add it."""
+    absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if not absent:
+        return None
+    return (
+        f"Tuning needs {' and '.join(absent) if len(absent) < 3 else 'PyTorch and its companions'}, "
+        "which this installation does not have. Writing works without. To add it, close "
+        "Lamplight and run “make run” in its folder."
+    )
