@@ -5,6 +5,7 @@ The settings dialog, the file on disk and its validation are made from these dec
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -245,9 +246,10 @@ class SettingsStore:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
-            os.replace(beside, self._path)
+            beside.replace(self._path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                beside.unlink()
             raise SettingsError(
                 f"The settings could not be kept in ‘{self._path}’ ({error.strerror}). "
                 "They hold until you close the window."

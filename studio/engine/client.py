@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import itertools
 import logging
-import pickle
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -25,7 +22,6 @@ import psutil
 from studio.engine import (
     Capabilities,
     EngineError,
-    EngineStopped,
     Event,
     Finished,
     LoadOptions,
@@ -33,24 +29,13 @@ from studio.engine import (
     Priority,
     Request,
 )
-from studio.engine.messages import (
-    Ask,
-    Cancel,
-    FromWorker,
-    Load,
-    Loaded,
-    NotLoaded,
-    Progress,
-    Refused,
-    Told,
-    ToWorker,
-)
+from studio.engine.messages import Ask, Cancel, FromWorker, Loaded, Progress, Refused, Told
+from studio.engine.process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 _DEATHS_ALLOWED = 3
 _DEATHS_WITHIN_S = 60.0
-_LOG_BYTES = 2**20
 _CANCELLED = Finished(0, 0, 0, 0.0, 0.0)
 
 
@@ -108,7 +93,7 @@ class _Asked:
 
     request: Request
     on_event: OnEvent
-    worker: _Worker | None = None
+    worker: WorkerProcess | None = None
     """Who has it; None while it waits for a model."""
     sent_s: float = 0.0
     cancelled_s: float | None = None
@@ -136,8 +121,8 @@ class EngineClient:
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Status], None]] = []
         self._asked: dict[int, _Asked] = {}
-        self._worker: _Worker | None = None
-        self._candidate: _Worker | None = None
+        self._worker: WorkerProcess | None = None
+        self._candidate: WorkerProcess | None = None
         self._answering: LoadOptions | None = None
         self._deaths_s: list[float] = []
         self._thread = threading.Thread(target=self._run, name="engine client", daemon=True)
@@ -254,14 +239,19 @@ class EngineClient:
         """Start a worker that becomes the one that answers when its model is loaded."""
         self._tell(Loading(options.path, 0.0))
         try:
-            self._candidate = _Worker(options, self._inbox, self._log_path, self._hear, self._lost)
+            self._candidate = WorkerProcess(
+                options,
+                self._log_path,
+                hear=lambda worker, said: self._inbox.put(lambda: self._hear(worker, said)),
+                lost=lambda worker: self._inbox.put(lambda: self._lost(worker)),
+            )
         except OSError as error:
             log.exception("no worker process")
             self._not_loaded(
                 options, f"The model's process could not be started ({error.strerror})."
             )
 
-    def _hear(self, worker: _Worker, message: FromWorker) -> None:
+    def _hear(self, worker: WorkerProcess, message: FromWorker) -> None:
         """A message came from a worker."""
         worker.heard_s = time.monotonic()
         if isinstance(message, Told):
@@ -298,7 +288,7 @@ class EngineClient:
             else:
                 self._fail_all(sentence)
 
-    def _lost(self, worker: _Worker) -> None:
+    def _lost(self, worker: WorkerProcess) -> None:
         """A worker's process has ended."""
         code = worker.retire()
         if worker is self._candidate:
@@ -393,92 +383,10 @@ class EngineClient:
                 return
 
 
-class _Worker:
-    """A worker process and the two threads that talk with it."""
-
-    def __init__(
-        self,
-        options: LoadOptions,
-        inbox: queue.SimpleQueue[Callable[[], None] | None],
-        log_path: Path | None,
-        hear: Callable[[_Worker, FromWorker], None],
-        lost: Callable[[_Worker], None],
-    ) -> None:
-        self.options = options
-        self.capabilities: Capabilities | None = None
-        self.heard_s = time.monotonic()
-        self._inbox = inbox
-        self._hear = hear
-        self._lost = lost
-        self._outbox: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
-        self.process = _start_process(log_path)
-        for target in (self._read, self._write):
-            threading.Thread(target=target, name="engine pipe", daemon=True).start()
-        self.send(Load(options))
-
-    def send(self, message: ToWorker) -> None:
-        self._outbox.put(message)
-
-    def retire(self) -> int | None:
-        """End the process, at once; its exit code."""
-        self._outbox.put(None)
-        self.process.kill()
-        return self.process.wait()
-
-    def _read(self) -> None:
-        stdout = self.process.stdout
-        if stdout is None:
-            return
-        with stdout:
-            try:
-                while True:
-                    message = pickle.load(stdout)
-                    self._inbox.put(lambda message=message: self._hear(self, message))
-            except Exception as error:  # the process is gone, or writes nonsense in dying
-                log.debug("worker's pipe closed: %r", error)
-        self._inbox.put(lambda: self._lost(self))
-
-    def _write(self) -> None:
-        stdin = self.process.stdin
-        if stdin is None:
-            return
-        try:
-            while (message := self._outbox.get()) is not None:
-                pickle.dump(message, stdin, pickle.HIGHEST_PROTOCOL)
-                stdin.flush()
-        except OSError as error:
-            log.debug("worker's pipe closed: %r", error)
-        try:
-            stdin.close()
-        except OSError:
-            log.debug("the worker left before it was told everything")
-
-
-def _start_process(log_path: Path | None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "studio.engine.worker"]
-    stderr: int = subprocess.DEVNULL
-    if log_path:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        too_long = log_path.exists() and log_path.stat().st_size > _LOG_BYTES
-        with log_path.open("wb" if too_long else "ab") as file:
-            return _popen(command, file.fileno())
-    return _popen(command, stderr)
-
-
-def _popen(command: list[str], stderr: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-
-
 def _fits_beside(path: Path) -> bool:
     """Whether a model can be loaded while another one stays in memory."""
     try:
-        return path.stat().st_size < psutil.virtual_memory().available
+        return path.stat().st_size < int(psutil.virtual_memory().available)
     except OSError:
         return True
 

@@ -35,8 +35,9 @@ from studio.engine import (
     RequestError,
     Score,
     Why,
+    native,
 )
-from studio.engine import native
+from studio.engine.model_file import refuse_unfit, why_not_loaded
 from studio.engine.sampler import Sampler, log_softmax_of
 from studio.engine.vocabulary import Vocabulary
 
@@ -92,12 +93,12 @@ class LlamaEngine:
         native.start()
         self._model: C.llama_model_p | None = None
         self._context: C.llama_context_p | None = None
-        _refuse_unfit(options.path)
+        refuse_unfit(options.path)
         n_threads = options.n_threads or default_threads()
         with native.captured_log() as lines:
             self._model = _load_model(options, on_progress)
         if not self._model:
-            raise _why_not_loaded(options.path, lines)
+            raise why_not_loaded(options.path, lines)
         try:
             self._open_context(options, n_threads)
             self.vocabulary = Vocabulary(self._model)
@@ -462,64 +463,6 @@ def _load_model(
     params.n_gpu_layers = options.gpu_layers
     params.progress_callback = C.llama_progress_callback(report)
     return C.llama_model_load_from_file(str(options.path).encode(), params)
-
-
-def _refuse_unfit(path: Path) -> None:
-    """Refuse what can be seen without reading the whole file. Raises `ModelFileError`."""
-    name = f"‘{path.name}’"
-    try:
-        if path.is_dir():
-            raise ModelFileError(f"{name} is a folder. Choose a model file that ends in .gguf.")
-        with path.open("rb") as file:
-            magic = file.read(4)
-        size = path.stat().st_size
-    except FileNotFoundError as error:
-        raise ModelFileError(
-            f"There is no file ‘{path}’. It may have been moved: open the model again."
-        ) from error
-    except OSError as error:
-        raise ModelFileError(
-            f"{name} can't be read ({error.strerror}). Check that you may read it."
-        ) from error
-    if magic != b"GGUF":
-        raise ModelFileError(
-            f"{name} is not a GGUF model{' (it is empty)' if not size else ''}. "
-            "Choose a model file in the GGUF format."
-        )
-    available = psutil.virtual_memory().available
-    if size > available:
-        raise ModelFileError(
-            f"{name} needs {size / 2**30:.1f} GB of memory, and {available / 2**30:.1f} GB are "
-            "free. Close other programs or choose a smaller model."
-        )
-
-
-def _why_not_loaded(path: Path, lines: list[str]) -> ModelFileError:
-    """What llama.cpp's log says about a file that it did not load, as a sentence."""
-    for line in lines:
-        log.info("llama.cpp: %s", line)
-    text = "\n".join(lines)
-    name = f"‘{path.name}’"
-    if "unknown model architecture" in text:
-        architecture = text.split("unknown model architecture:")[1].split("\n")[0].strip(" '")
-        return ModelFileError(
-            f"{name} is a “{architecture}” model, which this version of llama.cpp does not know. "
-            "Choose another model."
-        )
-    if "not within the file bounds" in text or "failed to read" in text:
-        return ModelFileError(
-            f"{name} is cut short or damaged: {path.stat().st_size / 1e6:,.0f} MB are there, and "
-            "parts of the model are missing. Download it again or choose another one."
-        )
-    if "failed to allocate" in text or "unable to allocate" in text:
-        return ModelFileError(
-            f"There is not enough memory for {name}. Close other programs or choose a smaller "
-            "model."
-        )
-    return ModelFileError(
-        f"{name} can't be used: it is damaged or not a language model that llama.cpp can run. "
-        "Download it again or choose another one."
-    )
 
 
 def _device(lines: list[str], n_threads: int) -> str:

@@ -26,7 +26,7 @@ _CONTINUATION = 5
 _log: deque[str] = deque(maxlen=LOG_LINES)
 
 
-@C.llama_log_callback
+@C.llama_log_callback  # type: ignore[untyped-decorator]
 def _keep_log(level: int, text: bytes, _user: ctypes.c_void_p) -> None:
     line = text.decode("utf-8", "replace")
     if level == _CONTINUATION:

@@ -65,7 +65,7 @@ class Vocabulary:
             ids = (C.llama_token * room)()
             n = C.llama_tokenize(self._vocab, data, len(data), ids, room, start, special)
             if n >= 0:
-                return ids[:n]
+                return list(ids[:n])
             room = -n
 
     def beginning(self) -> list[int]:

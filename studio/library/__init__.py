@@ -86,7 +86,5 @@ class DefaultModel:
     def _in_hub_cache(self) -> Path | None:
         import huggingface_hub
 
-        found = huggingface_hub.try_to_load_from_cache(
-            self.repo, self.file, revision=self.revision
-        )
+        found = huggingface_hub.try_to_load_from_cache(self.repo, self.file, revision=self.revision)
         return Path(found) if isinstance(found, str) else None

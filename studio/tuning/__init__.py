@@ -13,7 +13,6 @@ def missing() -> str | None:
     if not absent:
         return None
     return (
-        f"Tuning needs {' and '.join(absent) if len(absent) < 3 else 'PyTorch and its companions'}, "
-        "which this installation does not have. Writing works without. To add it, close "
-        "Lamplight and run “make run” in its folder."
+        f"Tuning needs {', '.join(absent)}, which this installation does not have. Writing works "
+        "without. To add it, close Lamplight and run “make run” in its folder."
     )

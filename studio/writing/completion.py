@@ -8,7 +8,8 @@ both are grey text at the cursor that is not part of the document until a key sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from studio.engine import GREEDY, Priority, Request, Sampling
@@ -31,7 +32,7 @@ class Options:
     pause_ms: float = 80
     suggestion_tokens: int = 16
     draft_tokens: int = 200
-    draft_sampling: Sampling = Sampling()
+    draft_sampling: Sampling = field(default_factory=Sampling)
 
 
 class Amount(Enum):
@@ -40,6 +41,13 @@ class Amount(Enum):
     ALL = auto()
     WORD = auto()
     SENTENCE = auto()
+
+
+_TAKE: dict[Amount, Callable[[str], str]] = {
+    Amount.ALL: str,
+    Amount.WORD: next_word,
+    Amount.SENTENCE: next_sentence,
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,14 @@ class Tell:
 
 
 Action = Ask | Cancel | Show | Hide | Insert | WakeAt | Tell
+
+
+def heals_draft(before: str) -> bool:
+    """Whether a draft may reshape the last word before it: not one that looks finished.
+
+    A suggestion completes the word being typed; a draft is asked for after one.
+    """
+    return not before[-1:].isalnum()
 
 
 class Kind(Enum):
@@ -159,8 +175,6 @@ class Completion:
             self._grey = replace(grey, text=grey.text[len(text) :])
             if self._shown() or grey.streaming:
                 return [self._show()]
-        elif grey and grey.kind is Kind.SUGGESTION and not grey.text and grey.streaming:
-            pass  # nothing has come yet: the newer request takes the older one's place
         return [*self._drop(), *self._ask_after_pause(now_ms)]
 
     def changed(self, around: Around, now_ms: float) -> list[Action]:
@@ -196,6 +210,7 @@ class Completion:
             prompt=around.before,
             max_tokens=self._options.draft_tokens,
             sampling=replace(sampling, seed=(sampling.seed + self._tries) % 2**31),
+            heal=heals_draft(around.before),
             priority=Priority.DRAFT,
         )
         return [*self._drop(), self._begin(Kind.DRAFT, request)]
@@ -226,9 +241,7 @@ class Completion:
         shown = self._shown()
         if self._grey is None or not shown:
             return []
-        taken = {Amount.ALL: str, Amount.WORD: next_word, Amount.SENTENCE: next_sentence}[amount](
-            shown
-        )
+        taken = _TAKE[amount](shown)
         if amount is Amount.ALL and self._grey.kind is Kind.DRAFT and self._grey.streaming:
             taken = shown.rstrip()
         self._around = replace(self._around, before=self._around.before + taken)
@@ -295,7 +308,9 @@ class Completion:
             text = text.rstrip()
         if self._grey.kind is Kind.SUGGESTION and text.strip():
             following = self._around.after.partition("\n")[0].strip()
-            if following and (text.strip().startswith(following) or following.startswith(text.strip())):
+            if following and (
+                text.strip().startswith(following) or following.startswith(text.strip())
+            ):
                 return ""
         return text
 

@@ -1,0 +1,357 @@
+"""`lamplight` on the command line: the same core as the window's.
+
+Heavy parts are imported where they are used, so that `lamplight --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from studio import __version__
+
+if TYPE_CHECKING:
+    from studio.engine import Capabilities, Piece, Request
+    from studio.engine.client import EngineClient
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+COMMANDS = ("draft", "complete", "bench")
+_SHOW_PROGRESS_AFTER_S = 1.0
+_DEMO = "The lamp in the window had been burning since dusk, and"
+
+
+class BadInput(Exception):
+    """What was asked can't be done as it was asked: a sentence for the writer."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 1 for a failure, 2 for bad input."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    from studio.engine import EngineError, RequestError
+    from studio.library import LibraryError
+
+    try:
+        if words and words[0] in COMMANDS:
+            options = _command_parser().parse_args(words)
+            return int(options.run(options))
+        return _edit(_editor_parser().parse_args(words))
+    except (BadInput, RequestError) as error:
+        return _complain(str(error), BAD_INPUT)
+    except (EngineError, LibraryError) as error:
+        return _complain(str(error), FAILED)
+    except BrokenPipeError:
+        # The reader of our output went away (`lamplight draft ... | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return _complain("Stopped.", 130)
+
+
+# -- parsers -------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse exits with 2 for bad input, as we promise; its message is made one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_complain(f"{message} (see {self.prog} --help)", BAD_INPUT))
+
+
+def _editor_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="lamplight",
+        description="Open the editor. A language model on this machine continues your text in "
+        "grey at the cursor; Tab takes it.",
+        epilog="Without the window: lamplight draft “PROMPT”, lamplight complete FILE --at "
+        "LINE:COL, lamplight bench NAME; each explains itself with --help. To open a file that "
+        "is called like a command, write ./draft.",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="texts or a folder")
+    _add_model(parser)
+    parser.add_argument("--version", action="version", version=f"Lamplight {__version__}")
+    return parser
+
+
+def _command_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="lamplight")
+    commands = parser.add_subparsers(required=True)
+
+    draft = commands.add_parser("draft", help="continue a prompt", description=_draft.__doc__)
+    draft.add_argument("prompt", metavar="PROMPT", help="the text to continue; - reads stdin")
+    draft.add_argument(
+        "-n", "--versions", type=int, default=1, help="how many versions to write (default 1)"
+    )
+    draft.add_argument(
+        "--max-tokens", type=int, default=200, help="the longest version (default 200 tokens)"
+    )
+    draft.add_argument("--seed", type=int, default=0, help="same seed, same text (default 0)")
+    _add_json(draft)
+    _add_model(draft)
+    draft.set_defaults(run=_draft)
+
+    complete = commands.add_parser(
+        "complete", help="complete a file at a place", description=_complete.__doc__
+    )
+    complete.add_argument("file", type=Path, metavar="FILE")
+    complete.add_argument(
+        "--at",
+        required=True,
+        metavar="LINE:COL",
+        help="line and column, both from 1, the column in characters; 3:1 is before the third "
+        "line's first character",
+    )
+    complete.add_argument(
+        "--max-tokens", type=int, default=16, help="the longest completion (default 16 tokens)"
+    )
+    _add_json(complete)
+    _add_model(complete)
+    complete.set_defaults(run=_complete)
+
+    bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
+    bench.add_argument("name", metavar="NAME", help="editor, or all")
+    bench.add_argument("--row", metavar="ROW", help="measure this row alone")
+    bench.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
+    bench.add_argument("--corpus", type=Path, metavar="DIR", help="texts for what needs them")
+    _add_json(bench)
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="a GGUF file instead of the usual model"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+# -- commands ------------------------------------------------------------------------------
+
+
+def _edit(options: argparse.Namespace) -> int:
+    if options.model and not options.model.is_file():
+        raise BadInput(f"There is no model file ‘{options.model}’.")
+    if not _has_display():
+        print(
+            "There is no display here, so here is the main job without the window: a short "
+            "draft from the model.",
+            file=sys.stderr,
+        )
+        return _stream_draft(_DEMO, options.model)
+    from studio.app import open_editor
+
+    return open_editor(options.files, options.model)
+
+
+def _draft(options: argparse.Namespace) -> int:
+    """Continue PROMPT as plain text. The text alone goes to stdout, as it is written; with
+    several versions, each under its number when all are done."""
+    from studio.engine import Request, Sampling
+    from studio.writing.completion import heals_draft
+
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    if not prompt.strip():
+        raise BadInput("The prompt is empty. Give it a few words to go on from.")
+    request = Request(
+        prompt=prompt,
+        max_tokens=options.max_tokens,
+        versions=options.versions,
+        sampling=Sampling(seed=options.seed),
+        heal=heals_draft(prompt),
+    )
+    if options.versions == 1 and not options.json:
+        return _stream(request, options.model)
+    texts = [""] * options.versions
+
+    def gather(piece: Piece) -> None:
+        texts[piece.version] += piece.text
+
+    capabilities = _answer(request, options.model, gather, progress=True)
+    if options.json:
+        versions = [{"text": text} for text in texts]
+        _print_json(
+            {
+                "versions": versions,
+                "prompt": prompt,
+                "seed": options.seed,
+                "model": capabilities.name,
+            }
+        )
+    else:
+        for number, text in enumerate(texts, 1):
+            print(f"--- {number}\n{text}")
+    return OK
+
+
+def _complete(options: argparse.Namespace) -> int:
+    """Print what the editor would suggest at a place of FILE. The same file and place give the
+    same text."""
+    from studio.engine import GREEDY, Request
+    from studio.manuscript import ManuscriptError, read_text
+    from studio.settings import Settings
+    from studio.writing.context import from_paragraph, grid_start
+
+    try:
+        text = read_text(options.file).text
+    except ManuscriptError as error:
+        raise BadInput(str(error)) from error
+    position = _position(text, options.at)
+    start = grid_start(position, Settings().context_chars)
+    before = from_paragraph(text[start:position], at_beginning=start == 0)
+    if not before.strip():
+        raise BadInput(f"Nothing stands before {options.at}, so there is nothing to go on from.")
+    request = Request(before, max_tokens=options.max_tokens, sampling=GREEDY, stop=("\n",))
+    if not options.json:
+        return _stream(request, options.model)
+    parts: list[str] = []
+
+    def gather(piece: Piece) -> None:
+        parts.append(piece.text)
+
+    capabilities = _answer(request, options.model, gather)
+    _print_json({"text": "".join(parts), "at": options.at, "model": capabilities.name})
+    return OK
+
+
+def _bench(options: argparse.Namespace) -> int:
+    """Measure what the program promises, on this machine and with its shipped settings. Prints
+    a table, or with --json one object a line."""
+    from studio.bench import UnknownRow, run
+
+    try:
+        return run(
+            options.name,
+            row=options.row,
+            quick=options.quick,
+            as_json=options.json,
+            corpus=options.corpus,
+        )
+    except UnknownRow as error:
+        raise BadInput(str(error)) from error
+
+
+# -- asking the model ----------------------------------------------------------------------
+
+
+def _stream_draft(prompt: str, model: Path | None) -> int:
+    from studio.engine import Request
+
+    sys.stdout.write(prompt)
+    return _stream(Request(prompt, max_tokens=80), model)
+
+
+def _stream(request: Request, model: Path | None) -> int:
+    def write(piece: Piece) -> None:
+        sys.stdout.write(piece.text)
+        sys.stdout.flush()
+
+    _answer(request, model, write)
+    sys.stdout.write("\n")
+    return OK
+
+
+def _answer(
+    request: Request,
+    model: Path | None,
+    on_piece: Callable[[Piece], None],
+    *,
+    progress: bool = False,
+) -> Capabilities:
+    """Open the model, ask, and pass the pieces on; what answered."""
+    from tqdm import tqdm
+
+    from studio.app import Places, keep_log, new_client
+    from studio.engine import Piece
+
+    places = Places.of_user()
+    keep_log(places)
+    client = new_client(places)
+    total = request.max_tokens * request.versions
+    try:
+        capabilities = _open(client, model, places.settings)
+        with tqdm(
+            total=total,
+            desc="Writing",
+            unit=" tokens",
+            delay=_SHOW_PROGRESS_AFTER_S,
+            disable=not progress,
+            leave=False,
+        ) as bar:
+            for event in client.stream(request):
+                if isinstance(event, Piece):
+                    on_piece(event)
+                    bar.update()
+    finally:
+        client.close()
+    return capabilities
+
+
+def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capabilities:
+    """Load the model asked for, the writer's own, or the default one, with a progress bar."""
+    from tqdm import tqdm
+
+    from studio.app import load_options
+    from studio.library import DefaultModel, LibraryError
+    from studio.settings import SettingsStore
+
+    settings = SettingsStore(settings_file).current
+    default = DefaultModel.declared()
+    if model is None and settings.model_path:
+        model = Path(settings.model_path)
+    if model is None:
+        try:
+            model = default.find()
+        except LibraryError:
+            model = default.download()
+    with tqdm(
+        total=100, desc="Loading the model", unit="%", delay=_SHOW_PROGRESS_AFTER_S, leave=False
+    ) as bar:
+
+        def show(fraction: float) -> None:
+            bar.update(round(fraction * 100) - bar.n)
+
+        return client.open(load_options(settings, model), show)
+
+
+def _position(text: str, at: str) -> int:
+    """The offset in code points of a place such as "3:14". Raises `BadInput`."""
+    line_text, _, column_text = at.partition(":")
+    if not (line_text.isdecimal() and column_text.isdecimal()):
+        raise BadInput(f"--at takes LINE:COL, such as 3:14, not “{at}”.")
+    line, column = int(line_text), int(column_text)
+    lines = text.split("\n")
+    if not 1 <= line <= len(lines):
+        raise BadInput(f"There is no line {line}: the file has {len(lines):,}.")
+    if not 1 <= column <= len(lines[line - 1]) + 1:
+        raise BadInput(
+            f"There is no column {column} in line {line}: it has {len(lines[line - 1]):,} "
+            "characters."
+        )
+    return sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
+
+
+def _has_display() -> bool:
+    """Whether a window can be opened."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"lamplight: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,70 @@
+"""Why a model file can't be used, in words."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import psutil
+
+from studio.engine import ModelFileError
+
+log = logging.getLogger(__name__)
+
+
+def refuse_unfit(path: Path) -> None:
+    """Refuse what can be seen without reading the whole file. Raises `ModelFileError`."""
+    name = f"‘{path.name}’"
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{name} is a folder. Choose a model file that ends in .gguf.")
+        with path.open("rb") as file:
+            magic = file.read(4)
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            f"There is no file ‘{path}’. It may have been moved: open the model again."
+        ) from error
+    except OSError as error:
+        raise ModelFileError(
+            f"{name} can't be read ({error.strerror}). Check that you may read it."
+        ) from error
+    if magic != b"GGUF":
+        raise ModelFileError(
+            f"{name} is not a GGUF model{' (it is empty)' if not size else ''}. "
+            "Choose a model file in the GGUF format."
+        )
+    available = psutil.virtual_memory().available
+    if size > available:
+        raise ModelFileError(
+            f"{name} needs {size / 2**30:.1f} GB of memory, and {available / 2**30:.1f} GB are "
+            "free. Close other programs or choose a smaller model."
+        )
+
+
+def why_not_loaded(path: Path, lines: list[str]) -> ModelFileError:
+    """What llama.cpp's log says about a file that it did not load, as a sentence."""
+    for line in lines:
+        log.info("llama.cpp: %s", line)
+    text = "\n".join(lines)
+    name = f"‘{path.name}’"
+    if "unknown model architecture" in text:
+        architecture = text.split("unknown model architecture:")[1].split("\n")[0].strip(" '")
+        return ModelFileError(
+            f"{name} is a “{architecture}” model, which this version of llama.cpp does not know. "
+            "Choose another model."
+        )
+    if "not within the file bounds" in text or "failed to read" in text:
+        return ModelFileError(
+            f"{name} is cut short or damaged: {path.stat().st_size / 1e6:,.0f} MB are there, and "
+            "parts of the model are missing. Download it again or choose another one."
+        )
+    if "failed to allocate" in text or "unable to allocate" in text:
+        return ModelFileError(
+            f"There is not enough memory for {name}. Close other programs or choose a smaller "
+            "model."
+        )
+    return ModelFileError(
+        f"{name} can't be used: it is damaged or not a language model that llama.cpp can run. "
+        "Download it again or choose another one."
+    )

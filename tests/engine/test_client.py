@@ -1,0 +1,348 @@
+"""The worker process falls, hangs and is given bad files; the writer loses nothing by it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from studio.engine import (
+    GREEDY,
+    EngineError,
+    Finished,
+    LoadOptions,
+    ModelFileError,
+    Piece,
+    Priority,
+    Reading,
+    Request,
+)
+from studio.engine.client import (
+    Down,
+    EngineClient,
+    Failed,
+    Loading,
+    Ready,
+    Restarting,
+    Status,
+)
+
+T = TypeVar("T")
+STORY = "The keeper climbed the stairs of the lighthouse every evening, and"
+
+
+_PARENT = """
+import sys, time
+from pathlib import Path
+from studio.engine import LoadOptions
+from studio.engine.client import EngineClient
+
+client = EngineClient()
+client.open(LoadOptions(Path(sys.argv[1])))
+print(client.worker_pid, flush=True)
+time.sleep(60)
+"""
+
+
+class Heard:
+    """Statuses or events as they came, and a way to wait for one."""
+
+    def __init__(self) -> None:
+        self.all: list[object] = []
+        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def __call__(self, value: object) -> None:
+        self.all.append(value)
+        self._queue.put(value)
+
+    def wait_for(self, kind: type[T], timeout_s: float = 20.0) -> T:
+        until = time.monotonic() + timeout_s
+        while True:
+            value = self._queue.get(timeout=max(0.001, until - time.monotonic()))
+            if isinstance(value, kind):
+                return value
+
+
+def text_of(events: list[object]) -> str:
+    return "".join(e.text for e in events if isinstance(e, Piece))
+
+
+@pytest.fixture
+def new_client() -> Iterator[Callable[..., EngineClient]]:
+    clients: list[EngineClient] = []
+
+    def make(**options: float) -> EngineClient:
+        clients.append(EngineClient(**options))  # type: ignore[arg-type]
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(new_client: Callable[..., EngineClient], model_path: Path) -> EngineClient:
+    client = new_client()
+    client.open(LoadOptions(model_path))
+    return client
+
+
+def listen(client: EngineClient) -> Heard:
+    heard = Heard()
+    client.listen(heard)
+    return heard
+
+
+def greedy(prompt: str = STORY, max_tokens: int = 12, **more: object) -> Request:
+    return Request(prompt, max_tokens=max_tokens, sampling=GREEDY, **more)  # type: ignore[arg-type]
+
+
+def test_a_request_streams_its_text_and_ends(client: EngineClient) -> None:
+    events = list(client.stream(greedy()))
+    assert len(text_of(list(events)).split()) > 5
+    assert isinstance(events[-1], Finished)
+
+
+def test_loading_tells_how_far_it_is(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client()
+    statuses = listen(client)
+    client.load(LoadOptions(model_path))
+    ready = statuses.wait_for(Ready)
+    assert ready.capabilities.name == model_path.stem
+    fractions = [s.fraction for s in statuses.all if isinstance(s, Loading)]
+    assert fractions == sorted(fractions)
+    assert 0.3 < fractions[-1] <= 1.0
+
+
+def test_a_killed_worker_is_started_again_and_answers(client: EngineClient) -> None:
+    statuses, events = listen(client), Heard()
+    client.ask(Request(STORY, max_tokens=400), events)
+    events.wait_for(Piece)
+    pid = client.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert "started again" in events.wait_for(Failed).sentence
+    statuses.wait_for(Restarting)
+    began = time.monotonic()
+    statuses.wait_for(Ready)
+    assert time.monotonic() - began < 10
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_a_request_made_while_the_worker_is_down_waits_for_it(client: EngineClient) -> None:
+    pid = client.worker_pid
+    assert pid is not None
+    statuses = listen(client)
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Restarting)
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_a_hung_worker_is_replaced(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client(patience_s=1.5)
+    client.open(LoadOptions(model_path))
+    statuses, events = listen(client), Heard()
+    pid = client.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    client.ask(greedy(), events)
+    assert "did not answer" in events.wait_for(Failed).sentence
+    statuses.wait_for(Ready)
+    assert not psutil.pid_exists(pid)
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_a_worker_that_ignores_a_cancellation_is_replaced(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client(cancel_patience_s=1.0)
+    client.open(LoadOptions(model_path))
+    statuses, events = listen(client), Heard()
+    ticket = client.ask(Request(STORY, max_tokens=400), events)
+    events.wait_for(Piece)
+    pid = client.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    client.cancel(ticket)
+    statuses.wait_for(Restarting)
+    statuses.wait_for(Ready)
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_asking_a_hung_worker_never_blocks(client: EngineClient) -> None:
+    """The pipe to it is full long before; the caller is the thread that the writer types in."""
+    pid = client.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    for _ in range(200):
+        client.ask(greedy(STORY * 100, priority=Priority.INLINE), lambda _: None)
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_worker_that_dies_again_and_again_is_given_up(client: EngineClient) -> None:
+    statuses = listen(client)
+    for _ in range(3):
+        pid = client.worker_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        status: Status | None = None
+        while not isinstance(status, Ready | Down):
+            status = statuses.wait_for(object)  # type: ignore[assignment]
+    assert isinstance(status, Down)
+    with pytest.raises(EngineError, match="No model is open"):
+        list(client.stream(greedy()))
+
+
+def test_after_giving_up_a_model_can_be_opened_again(
+    client: EngineClient, model_path: Path
+) -> None:
+    test_a_worker_that_dies_again_and_again_is_given_up(client)
+    client.open(LoadOptions(model_path))
+    assert text_of(list(client.stream(greedy())))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("empty", "it is empty"),
+        ("not GGUF", "is not a GGUF model"),
+        ("cut in its header", "cut short or damaged"),
+        ("cut in its weights", "cut short or damaged"),
+        ("unknown architecture", "“lyric” model"),
+    ],
+)
+def test_a_bad_file_gets_a_sentence_and_the_old_model_goes_on(
+    client: EngineClient, broken_models: dict[str, Path], fault: str, said: str
+) -> None:
+    pid = client.worker_pid
+    with pytest.raises(ModelFileError, match=said) as caught:
+        client.open(LoadOptions(broken_models[fault]))
+    assert f"{fault}.gguf" in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert client.worker_pid == pid
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_a_missing_file_and_a_folder_get_a_sentence(client: EngineClient, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="There is no file"):
+        client.open(LoadOptions(tmp_path / "gone.gguf"))
+    with pytest.raises(ModelFileError, match="is a folder"):
+        client.open(LoadOptions(tmp_path))
+
+
+def test_a_file_too_big_for_memory_is_refused_before_it_is_loaded(
+    client: EngineClient, tmp_path: Path
+) -> None:
+    huge = tmp_path / "huge.gguf"
+    with huge.open("wb") as file:
+        file.write(b"GGUF")
+        file.truncate(psutil.virtual_memory().total * 2)  # a hole: takes no room on the disk
+    with pytest.raises(ModelFileError, match="GB of memory"):
+        client.open(LoadOptions(huge))
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_a_file_that_makes_the_library_abort_leaves_the_old_model(
+    client: EngineClient, model_path: Path, tmp_path: Path
+) -> None:
+    """The number of attention heads is zero: llama.cpp divides by it or asserts."""
+    key = b"llama.attention.head_count"
+    whole = model_path.read_bytes()
+    at = whole.index(key) + len(key) + 4
+    damaged = tmp_path / "headless.gguf"
+    damaged.write_bytes(whole[:at] + bytes(4) + whole[at + 4 :])
+    with pytest.raises(ModelFileError, match=r"headless\.gguf"):
+        client.open(LoadOptions(damaged))
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_the_old_model_answers_while_a_new_one_is_loaded(
+    client: EngineClient, model_path: Path
+) -> None:
+    pid, statuses = client.worker_pid, listen(client)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    assert text_of(list(client.stream(greedy("I went", 1))))
+    ready = statuses.wait_for(Ready)
+    assert ready.capabilities.n_ctx == 512
+    assert client.worker_pid != pid
+
+
+def test_a_cancelled_request_ends_at_once_and_says_nothing_more(client: EngineClient) -> None:
+    events = Heard()
+    ticket = client.ask(Request(STORY, max_tokens=1000), events)
+    events.wait_for(Piece)
+    began = time.monotonic()
+    client.cancel(ticket)
+    events.wait_for(Finished)
+    assert time.monotonic() - began < 1.0
+    count = len(events.all)
+    time.sleep(0.3)
+    assert len(events.all) == count
+
+
+def test_a_newer_inline_request_takes_the_place_of_an_older_one(client: EngineClient) -> None:
+    old, new = Heard(), Heard()
+    client.ask(Request(STORY * 20, max_tokens=1000, priority=Priority.INLINE), old)
+    client.ask(greedy(priority=Priority.INLINE), new)
+    old.wait_for(Finished)
+    new.wait_for(Finished)
+    assert text_of(new.all)
+    assert len(text_of(old.all)) < 200
+
+
+def test_an_inline_request_does_not_wait_for_a_long_prompt(client: EngineClient) -> None:
+    draft, inline = Heard(), Heard()
+    client.ask(Request(STORY * 200, max_tokens=2), draft)
+    draft.wait_for(Reading)
+    client.ask(greedy(priority=Priority.INLINE), inline)
+    inline.wait_for(Finished)
+    assert not any(isinstance(e, Finished) for e in draft.all)
+    draft.wait_for(Finished, 60)
+    assert text_of(draft.all)
+
+
+def test_closing_frees_the_worker(client: EngineClient) -> None:
+    pid = client.worker_pid
+    assert pid is not None
+    client.close()
+    until = time.monotonic() + 2
+    while psutil.pid_exists(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)
+
+
+def test_the_worker_ends_when_its_parent_is_killed(model_path: Path, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _PARENT,
+            str(model_path),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 3
+    while psutil.pid_exists(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.settings import Settings, SettingsError, SettingsStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SettingsStore:
+    return SettingsStore(tmp_path / "settings.json")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for each in Settings.declared():
+        assert each.label
+        assert each.sentence.endswith(".")
+        assert each.group
+        assert each.accepts(each.default)
+        if isinstance(each.default, int | float) and not isinstance(each.default, bool):
+            assert each.minimum is not None
+            assert each.maximum is not None
+
+
+def test_a_change_is_kept_on_disk(store: SettingsStore, tmp_path: Path) -> None:
+    store.change(font_size_pt=20, theme="dark")
+    again = SettingsStore(tmp_path / "settings.json").current
+    assert (again.font_size_pt, again.theme) == (20, "dark")
+
+
+def test_only_what_differs_from_the_defaults_is_written(
+    store: SettingsStore, tmp_path: Path
+) -> None:
+    store.change(font_size_pt=20)
+    assert json.loads((tmp_path / "settings.json").read_text()) == {"font_size_pt": 20}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"font_size_pt": 1000}, {"font_size_pt": "big"}, {"theme": "pink"}, {"suggestions": 1}],
+)
+def test_a_value_out_of_range_is_refused_with_a_sentence(
+    store: SettingsStore, value: dict[str, object]
+) -> None:
+    with pytest.raises(SettingsError, match="Choose"):
+        store.change(**value)
+    assert store.current == Settings()
+
+
+def test_a_damaged_file_falls_back_to_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"font_size_pt": ')
+    assert SettingsStore(tmp_path / "settings.json").current == Settings()
+
+
+def test_one_bad_value_does_not_cost_the_others(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"font_size_pt": 9999, "theme": "dark", "new": 1}')
+    current = SettingsStore(tmp_path / "settings.json").current
+    assert (current.font_size_pt, current.theme) == (Settings().font_size_pt, "dark")
+
+
+def test_listeners_hear_of_changes_until_they_stop(store: SettingsStore) -> None:
+    heard: list[Settings] = []
+    stop = store.listen(heard.append)
+    store.change(font_size_pt=20)
+    stop()
+    store.change(font_size_pt=21)
+    assert [s.font_size_pt for s in heard] == [20]
+
+
+def test_settings_hold_for_the_session_when_they_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("in the way")
+    store = SettingsStore(tmp_path / "a file" / "settings.json")
+    with pytest.raises(SettingsError, match="could not be kept"):
+        store.change(font_size_pt=20)
+    assert store.current.font_size_pt == 20
