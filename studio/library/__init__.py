@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,10 @@ class DefaultModel:
     def download(self) -> Path:
         """Get the model from the Hugging Face hub, with a progress bar on stderr.
 
-        An interrupted download goes on where it stopped. Raises `LibraryError`.
+        A connection that breaks is taken up again where it stopped. Raises `LibraryError`.
         """
+        # The hub's client asks and tells its maker things that are none of our business.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         import huggingface_hub  # here, because importing it takes long
         from huggingface_hub.errors import HfHubHTTPError
 
@@ -62,7 +65,7 @@ class DefaultModel:
                 huggingface_hub.hf_hub_download(self.repo, self.file, revision=self.revision)
             )
         except (HfHubHTTPError, OSError, ValueError) as error:
-            log.warning("download of %s failed", self.repo, exc_info=True)
+            log.info("download of %s failed", self.repo, exc_info=True)
             raise LibraryError(
                 f"The model {self.name} could not be downloaded from the Hugging Face hub. "
                 "Check the connection and try again, or open a GGUF file of your own."
