@@ -7,6 +7,7 @@ import logging.handlers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -14,6 +15,9 @@ from studio.engine import LoadOptions
 from studio.engine.client import EngineClient
 from studio.library import DefaultModel
 from studio.settings import Settings, SettingsStore
+
+if TYPE_CHECKING:
+    from studio.ui.desk import Desk
 
 NAME = "lamplight"
 
@@ -60,16 +64,13 @@ def keep_log(places: Places) -> Path:
     return path
 
 
-def open_editor(files: Sequence[Path], model: Path | None, places: Places | None = None) -> int:
-    """Open the window and stay until it is closed; the exit code."""
+def make_desk(model: Path | None, places: Places) -> Desk:
+    """All that the windows need from the other parts."""
     from studio import tuning
-    from studio.ui.application import run
     from studio.ui.desk import Desk
 
-    places = places or Places.of_user()
-    keep_log(places)
     default = DefaultModel.declared()
-    desk = Desk(
+    return Desk(
         settings=SettingsStore(places.settings),
         client=new_client(places),
         data_dir=places.data,
@@ -78,4 +79,12 @@ def open_editor(files: Sequence[Path], model: Path | None, places: Places | None
         model_override=model,
         tuning_missing=tuning.missing,
     )
-    return run(desk, files)
+
+
+def open_editor(files: Sequence[Path], model: Path | None) -> int:
+    """Open the window and stay until it is closed; the exit code."""
+    from studio.ui.application import run
+
+    places = Places.of_user()
+    keep_log(places)
+    return run(make_desk(model, places), files)

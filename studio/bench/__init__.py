@@ -69,9 +69,9 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All there are, by name."""
-    from studio.bench import editor
+    from studio.bench.editor import ROWS, measure
 
-    return {"editor": Suite(editor.ROWS, editor.measure)}
+    return {"editor": Suite(ROWS, measure)}
 
 
 def run(name: str, *, row: str | None, quick: bool, as_json: bool, corpus: Path | None) -> int:

@@ -66,29 +66,79 @@ class Why(StrEnum):
 class Sampling:
     """How the next token is chosen; the stages run in the order of llama.cpp's own chain.
 
-    `temperature` 0 is greedy: the likeliest token, whatever the other values say.
-    `min_p` keeps tokens of at least that share of the likeliest one's probability
-    (Nguyen et al. 2024, arXiv 2407.01082). `repeat_penalty` looks at the last
-    `repeat_last_n` tokens, the prompt's included.
+    `temperature` 0 is greedy: the likeliest token after penalties, whatever the cuts say.
+    Values at which a stage does nothing are the defaults, but for `top_k` and `min_p`.
     """
 
     temperature: float = 0.8
+    dynamic_range: float = 0.0
+    """The temperature moves by so much either way with the entropy (arXiv 2309.02772)."""
+    dynamic_exponent: float = 1.0
     top_k: int = 64
     top_p: float = 1.0
+    """Nucleus (arXiv 1904.09751)."""
     min_p: float = 0.05
+    """Keeps tokens of at least this share of the likeliest one's probability (2407.01082)."""
+    typical_p: float = 1.0
+    """Locally typical sampling (arXiv 2202.00666)."""
+    top_n_sigma: float = 0.0
+    """Keeps logits within so many standard deviations of the top (2411.07641); 0 is off."""
+    xtc_probability: float = 0.0
+    """How often the likeliest choices are left out (text-generation-webui PR 6335)."""
+    xtc_threshold: float = 0.1
+    """A choice may be left out if it, and a less likely one, are at least so probable."""
+    dry_multiplier: float = 0.0
+    """Strength of the penalty on repeating sequences (text-generation-webui PR 5677)."""
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_last_n: int = 512
+    """How many tokens back DRY looks, at most the 512 last ones of the prompt."""
+    dry_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
     repeat_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
     repeat_last_n: int = 256
+    """How many tokens back the three penalties look, the prompt's included."""
+    mirostat_tau: float = 0.0
+    """Mirostat 2.0 (arXiv 2007.14966) aims at this surprise; it replaces the cuts. 0 is off."""
+    mirostat_eta: float = 0.1
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """(token, what is added to its logit); -inf forbids a token."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _within("temperature", self.temperature, 0.0, 5.0)
-        _within("top_k", self.top_k, 0, 1_000_000)
-        _within("top_p", self.top_p, 0.0, 1.0)
-        _within("min_p", self.min_p, 0.0, 1.0)
-        _within("repeat_penalty", self.repeat_penalty, 0.5, 2.0)
-        _within("repeat_last_n", self.repeat_last_n, 0, 65_536)
-        _within("seed", self.seed, 0, 2**32 - 2)
+        for name, (low, high) in _SAMPLING_RANGES.items():
+            _within(name, getattr(self, name), low, high)
+        for token, bias in self.logit_bias:
+            if token < 0 or bias != bias:
+                raise RequestError(f"The bias {bias} on token {token} makes no sense.")
+        if any(not text for text in self.dry_breakers):
+            raise RequestError("A sequence breaker may not be empty.")
 
+
+_SAMPLING_RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0.0, 5.0),
+    "dynamic_range": (0.0, 5.0),
+    "dynamic_exponent": (0.01, 10.0),
+    "top_k": (0, 1_000_000),
+    "top_p": (0.0, 1.0),
+    "min_p": (0.0, 1.0),
+    "typical_p": (0.0, 1.0),
+    "top_n_sigma": (0.0, 20.0),
+    "xtc_probability": (0.0, 1.0),
+    "xtc_threshold": (0.0, 1.0),
+    "dry_multiplier": (0.0, 10.0),
+    "dry_base": (1.0, 10.0),
+    "dry_allowed_length": (1, 1_000),
+    "dry_last_n": (0, 4_096),
+    "repeat_penalty": (0.5, 2.0),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+    "repeat_last_n": (0, 4_096),
+    "mirostat_tau": (0.0, 20.0),
+    "mirostat_eta": (0.0, 1.0),
+    "seed": (0, 2**32 - 2),
+}
 
 GREEDY = Sampling(temperature=0.0)
 

@@ -332,7 +332,12 @@ class LlamaEngine:
     def _open_version(
         self, request: Request, index: int, sequence: _Sequence, spell: bytes, prompt: list[int]
     ) -> _Version:
-        sampler = Sampler(request.sampling, index, self.vocabulary.n_tokens)
+        sampler = Sampler(
+            request.sampling,
+            request.sampling.seed + index,
+            self.vocabulary.handle,
+            self.vocabulary.n_tokens,
+        )
         sampler.remember(prompt[-_PENALTY_TOKENS:])
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return _Version(index, sequence, sampler, spell, decoder)

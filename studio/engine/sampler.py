@@ -9,22 +9,27 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine import Sampling
+from studio.engine import RequestError, Sampling
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
 class Sampler:
-    """The sampler chain of one version, with its own seed and memory of tokens."""
+    """The sampler chain of one version, with its own seed and memory of tokens.
 
-    def __init__(self, sampling: Sampling, version: int, n_vocab: int) -> None:
-        self._greedy = sampling.temperature == 0 and sampling.repeat_penalty == 1
+    `vocab` is llama.cpp's vocabulary of `n_vocab` tokens.
+    """
+
+    def __init__(self, sampling: Sampling, seed: int, vocab: C.llama_vocab_p, n_vocab: int) -> None:
+        if any(token >= n_vocab for token, _ in sampling.logit_bias):
+            raise RequestError(f"A biased token is outside of the vocabulary of {n_vocab:,}.")
+        self._greedy = _is_greedy(sampling)
         self._ids = np.arange(n_vocab, dtype=np.int32)
         self._candidates = np.zeros(n_vocab, _TOKEN_DATA)
-        self._chain = _build(sampling, sampling.seed + version, n_vocab)
+        self._chain = _build(sampling, seed % (2**32 - 1), vocab, n_vocab)
 
     def remember(self, tokens: Sequence[int]) -> None:
-        """Let the penalties see tokens of the prompt."""
+        """Let the penalties see tokens that were not chosen here, such as the prompt's."""
         for token in tokens:
             C.llama_sampler_accept(self._chain, token)
 
@@ -55,32 +60,6 @@ class Sampler:
         C.llama_sampler_free(self._chain)
 
 
-def _build(sampling: Sampling, seed: int, n_vocab: int) -> C.llama_sampler_p:
-    """The chain in llama.cpp's own order (common/common.h): cheap cuts before dear ones."""
-    chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
-    stages = []
-    if sampling.repeat_penalty != 1:
-        stages.append(
-            C.llama_sampler_init_penalties(
-                n_vocab, sampling.repeat_last_n, sampling.repeat_penalty, 0.0, 0.0
-            )
-        )
-    if sampling.temperature == 0:
-        stages.append(C.llama_sampler_init_greedy())
-    else:
-        if sampling.top_k > 0:
-            stages.append(C.llama_sampler_init_top_k(sampling.top_k))
-        if sampling.top_p < 1:
-            stages.append(C.llama_sampler_init_top_p(sampling.top_p, 1))
-        if sampling.min_p > 0:
-            stages.append(C.llama_sampler_init_min_p(sampling.min_p, 1))
-        stages.append(C.llama_sampler_init_temp(sampling.temperature))
-        stages.append(C.llama_sampler_init_dist(seed % 2**32))
-    for stage in stages:
-        C.llama_sampler_chain_add(chain, stage)
-    return chain
-
-
 def log_softmax_of(
     logits: NDArray[np.float32], token: int, ids: NDArray[np.int32] | None = None
 ) -> float:
@@ -88,3 +67,96 @@ def log_softmax_of(
     at = token if ids is None else int(np.flatnonzero(ids == token)[0])
     top = logits.max()
     return float(logits[at] - top - np.log(np.exp(logits - top).sum(dtype=np.float64)))
+
+
+def _is_greedy(sampling: Sampling) -> bool:
+    """Whether the likeliest token is all that is asked for, without a stage before it."""
+    return sampling.temperature == 0 and not _penalizes(sampling) and not sampling.dry_multiplier
+
+
+def _penalizes(sampling: Sampling) -> bool:
+    return bool(
+        sampling.logit_bias
+        or sampling.repeat_penalty != 1
+        or sampling.frequency_penalty
+        or sampling.presence_penalty
+    )
+
+
+def _build(
+    sampling: Sampling, seed: int, vocab: C.llama_vocab_p, n_vocab: int
+) -> C.llama_sampler_p:
+    """The chain in llama.cpp's own order (common/common.h)."""
+    chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
+    for stage in (*_penalties(sampling, vocab, n_vocab), *_choice(sampling, seed)):
+        C.llama_sampler_chain_add(chain, stage)
+    return chain
+
+
+def _penalties(sampling: Sampling, vocab: C.llama_vocab_p, n_vocab: int) -> list[C.llama_sampler_p]:
+    stages = []
+    if sampling.logit_bias:
+        biases = (C.llama_logit_bias * len(sampling.logit_bias))(
+            *[C.llama_logit_bias(token=token, bias=bias) for token, bias in sampling.logit_bias]
+        )
+        stages.append(C.llama_sampler_init_logit_bias(n_vocab, len(biases), biases))
+    if _penalizes(sampling):
+        stages.append(
+            C.llama_sampler_init_penalties(
+                n_vocab,
+                sampling.repeat_last_n,
+                sampling.repeat_penalty,
+                sampling.frequency_penalty,
+                sampling.presence_penalty,
+            )
+        )
+    if sampling.dry_multiplier:
+        breakers = [text.encode() for text in sampling.dry_breakers]
+        stages.append(
+            C.llama_sampler_init_dry(
+                vocab,
+                sampling.dry_multiplier,
+                sampling.dry_base,
+                sampling.dry_allowed_length,
+                sampling.dry_last_n,
+                (ctypes.c_char_p * len(breakers))(*breakers),
+                len(breakers),
+            )
+        )
+    return stages
+
+
+def _choice(sampling: Sampling, seed: int) -> list[C.llama_sampler_p]:
+    """What cuts and chooses."""
+    if sampling.temperature == 0:
+        return [C.llama_sampler_init_greedy()]
+    if sampling.mirostat_tau:
+        return [
+            C.llama_sampler_init_temp(sampling.temperature),
+            C.llama_sampler_init_mirostat_v2(seed, sampling.mirostat_tau, sampling.mirostat_eta),
+        ]
+    stages = []
+    if sampling.top_n_sigma:
+        stages.append(C.llama_sampler_init_top_n_sigma(sampling.top_n_sigma))
+    if sampling.top_k:
+        stages.append(C.llama_sampler_init_top_k(sampling.top_k))
+    if sampling.typical_p < 1:
+        stages.append(C.llama_sampler_init_typical(sampling.typical_p, 1))
+    if sampling.top_p < 1:
+        stages.append(C.llama_sampler_init_top_p(sampling.top_p, 1))
+    if sampling.min_p:
+        stages.append(C.llama_sampler_init_min_p(sampling.min_p, 1))
+    if sampling.xtc_probability:
+        stages.append(
+            C.llama_sampler_init_xtc(sampling.xtc_probability, sampling.xtc_threshold, 1, seed)
+        )
+    if sampling.dynamic_range:
+        stages.append(
+            C.llama_sampler_init_temp_ext(
+                sampling.temperature, sampling.dynamic_range, sampling.dynamic_exponent
+            )
+        )
+    else:
+        stages.append(C.llama_sampler_init_temp(sampling.temperature))
+    stages.append(C.llama_sampler_init_dist(seed))
+    return stages

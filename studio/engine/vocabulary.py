@@ -37,7 +37,7 @@ class Vocabulary:
         vocab = C.llama_model_get_vocab(model)
         if vocab is None:
             raise RuntimeError("the model has no vocabulary")
-        self._vocab = vocab
+        self.handle = vocab
         self.n_tokens: int = C.llama_vocab_n_tokens(vocab)
         self.pieces = [self._piece(token) for token in range(self.n_tokens)]
         self.ends = frozenset(t for t in range(self.n_tokens) if C.llama_vocab_is_eog(vocab, t))
@@ -63,7 +63,7 @@ class Vocabulary:
         room = len(data) + 8
         while True:
             ids = (C.llama_token * room)()
-            n = C.llama_tokenize(self._vocab, data, len(data), ids, room, start, special)
+            n = C.llama_tokenize(self.handle, data, len(data), ids, room, start, special)
             if n >= 0:
                 return list(ids[:n])
             room = -n
@@ -73,7 +73,7 @@ class Vocabulary:
         tokens = self.tokenize("")
         if tokens:
             return tokens
-        for token in (C.llama_vocab_bos(self._vocab), C.llama_vocab_eot(self._vocab)):
+        for token in (C.llama_vocab_bos(self.handle), C.llama_vocab_eot(self.handle)):
             if token >= 0:
                 return [token]
         return [0]
@@ -105,10 +105,10 @@ class Vocabulary:
     def _piece(self, token: int) -> bytes:
         """The bytes of a token; nothing for a special one."""
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
-        n = C.llama_token_to_piece(self._vocab, token, buffer, _PIECE_BYTES, 0, False)
+        n = C.llama_token_to_piece(self.handle, token, buffer, _PIECE_BYTES, 0, False)
         if n < 0:
             buffer = ctypes.create_string_buffer(-n)
-            n = C.llama_token_to_piece(self._vocab, token, buffer, -n, 0, False)
+            n = C.llama_token_to_piece(self.handle, token, buffer, -n, 0, False)
         return buffer.raw[: max(n, 0)]
 
 
