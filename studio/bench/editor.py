@@ -52,7 +52,7 @@ def _probe(name: str, keys: int, env: dict[str, str]) -> dict[str, float]:
     """Figures of one run in a process and a home folder of its own."""
     with tempfile.TemporaryDirectory(prefix="lamplight-bench-") as home:
         done = subprocess.run(
-            [sys.executable, "-m", "studio.ui.probe", name, home, str(keys)],
+            [sys.executable, "-m", "studio.bench.window", name, home, str(keys)],
             env=env,
             stdout=subprocess.PIPE,
             text=True,

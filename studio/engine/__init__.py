@@ -159,32 +159,63 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     versions: int = 1
     stop: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+    """Phrases that are never written, in any case; the text goes back and another way."""
+    grammar: str = ""
+    """GBNF (llama.cpp's grammars/README.md) that the generated text follows from its start."""
+    json_schema: str = ""
+    """The same as a JSON schema."""
+    alternatives: int = 0
+    """How many of the likeliest tokens to tell at each place; with 0, `Piece.tokens` is empty."""
     heal: bool = True
     priority: Priority = Priority.DRAFT
 
     def __post_init__(self) -> None:
         _within("max_tokens", self.max_tokens, 1, 1_000_000)
         _within("versions", self.versions, 1, MAX_VERSIONS)
+        _within("alternatives", self.alternatives, 0, MAX_ALTERNATIVES)
         if any(not text for text in self.stop):
             raise RequestError("A stop text may not be empty.")
+        if any(not text.strip() for text in self.banned):
+            raise RequestError("A banned phrase may not be empty.")
+        if self.grammar and self.json_schema:
+            raise RequestError("Give a grammar or a JSON schema, not both.")
         if not self.prompt.isascii() and any("\ud800" <= c <= "\udfff" for c in self.prompt):
             raise RequestError("The text holds half a character (a lone surrogate).")
 
 
+MAX_ALTERNATIVES = 100
 MAX_VERSIONS = 8
 """Versions that one request may ask for; the context holds a sequence for each."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a text, and what the model thought at its place."""
+
+    id: int
+    spelling: bytes
+    """Its bytes; a character may be spread over several tokens."""
+    log_prob: float
+    """Natural logarithm of its probability, before the sampler had its say."""
+    rank: int
+    """0 for the likeliest."""
+    alternatives: tuple[tuple[int, bytes, float], ...] = ()
+    """The likeliest tokens there, first the likeliest: (id, bytes, log_prob)."""
 
 
 @dataclass(frozen=True)
 class Piece:
     """Some generated text of one version: whole characters, never part of one.
 
-    `probability` is that of the tokens behind it, multiplied, before the sampler had its say.
+    `probability` is that of the tokens behind it, multiplied, before the sampler had its say;
+    `tokens` are those, if the request asked for alternatives.
     """
 
     version: int
     text: str
     probability: float = 1.0
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -261,20 +292,19 @@ class LoadOptions:
 class Score:
     """How likely a model finds a text; natural logarithms."""
 
-    log_probs: tuple[float, ...]
-    """One for each token but the first, which nothing precedes."""
-    tokens: tuple[int, ...]
+    tokens: tuple[Token, ...]
+    """All but the first one, which nothing precedes."""
 
     @property
     def log_likelihood(self) -> float:
-        return float(sum(self.log_probs))
+        return float(sum(token.log_prob for token in self.tokens))
 
     @property
     def perplexity(self) -> float:
         """exp of the mean negative log-likelihood per token; NaN without a scored token."""
-        if not self.log_probs:
+        if not self.tokens:
             return float("nan")
-        return float(np.exp(-self.log_likelihood / len(self.log_probs)))
+        return float(np.exp(-self.log_likelihood / len(self.tokens)))
 
 
 class Engine(Protocol):
@@ -296,8 +326,8 @@ class Engine(Protocol):
         """Token ids of `text` as the model reads it, its BOS first if it has one."""
         ...
 
-    def score(self, text: str) -> Score:
-        """Log-probability of each token of `text`."""
+    def score(self, text: str, *, alternatives: int = 0) -> Score:
+        """What the model thinks of each token of `text`, with the likeliest ones there."""
         ...
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:

@@ -8,11 +8,10 @@ shares its cells. Work is done in small steps, so that requests can take turns.
 
 from __future__ import annotations
 
-import codecs
 import ctypes
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import psutil
 from numpy.typing import NDArray
 
 from studio.engine import (
+    MAX_VERSIONS,
     Capabilities,
     Ended,
     EngineError,
@@ -34,11 +34,13 @@ from studio.engine import (
     Request,
     RequestError,
     Score,
+    Token,
     Why,
     native,
 )
 from studio.engine.model_file import refuse_unfit, why_not_loaded
-from studio.engine.sampler import Sampler, log_softmax_of
+from studio.engine.output import Output, Phrases, Verdict
+from studio.engine.sampler import Sampler, grammar_of, log_softmax_of
 from studio.engine.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,19 @@ class _Sequence:
     row: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A token of a version, and what it takes to choose otherwise in its place."""
+
+    at: int
+    """Its place in the sequence."""
+    token: int
+    log_prob: float
+    row: NDArray[np.float32]
+    spell: bytes
+    """What was still to be spelled before it."""
+
+
 @dataclass
 class _Version:
     """One version being written."""
@@ -74,13 +89,14 @@ class _Version:
     index: int
     sequence: _Sequence
     sampler: Sampler
+    output: Output[_Chosen]
     spell: bytes
-    decoder: codecs.IncrementalDecoder
-    held: str = ""
-    """Text that may be the beginning of a stop string."""
-    log_prob: float = 0.0
+    tokens: list[int]
+    """Prompt and what was chosen; the last one is not evaluated yet."""
     generated: int = 0
-    next_token: int = -1
+    taken_back: int = 0
+    bans: dict[int, list[int]] = field(default_factory=dict)
+    """Tokens that led to a banned phrase, by their place in the sequence."""
     why: Why | None = None
 
 
@@ -112,7 +128,8 @@ class LlamaEngine:
 
     def stream(self, request: Request) -> Iterator[Event | None]:
         """See `studio.engine.Engine.stream`."""
-        healing = self.vocabulary.heal(request.prompt) if request.heal else None
+        free = not (request.grammar or request.json_schema)  # a grammar begins with the new text
+        healing = self.vocabulary.heal(request.prompt) if request.heal and free else None
         if healing:
             prompt, spell = list(healing.tokens), healing.spell
         else:
@@ -161,14 +178,16 @@ class LlamaEngine:
         """See `studio.engine.Engine.tokenize`."""
         return self.vocabulary.tokenize(text, special=special)
 
-    def score(self, text: str) -> Score:
+    def score(self, text: str, *, alternatives: int = 0) -> Score:
         """See `studio.engine.Engine.score`."""
         tokens = self.vocabulary.tokenize(text)
-        log_probs: list[float] = []
-        for start, rows in self._all_logits(tokens[:-1]):
-            for i, row in enumerate(rows):
-                log_probs.append(log_softmax_of(row, tokens[start + i + 1]))
-        return Score(tuple(log_probs), tuple(tokens))
+        return Score(
+            tuple(
+                self._insight(tokens[start + i + 1], row, alternatives)
+                for start, rows in self._all_logits(tokens[:-1])
+                for i, row in enumerate(rows)
+            )
+        )
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """See `studio.engine.Engine.logits`."""
@@ -332,20 +351,25 @@ class LlamaEngine:
     def _open_version(
         self, request: Request, index: int, sequence: _Sequence, spell: bytes, prompt: list[int]
     ) -> _Version:
+        output: Output[_Chosen] = Output(Phrases.of(request.stop, request.banned))
+        sampler = self._sampler(request, index, prompt)
+        return _Version(index, sequence, sampler, output, spell, list(prompt))
+
+    def _sampler(self, request: Request, seed_offset: int, tokens: list[int]) -> Sampler:
         sampler = Sampler(
             request.sampling,
-            request.sampling.seed + index,
+            request.sampling.seed + seed_offset,
             self.vocabulary.handle,
             self.vocabulary.n_tokens,
+            grammar=grammar_of(request),
         )
-        sampler.remember(prompt[-_PENALTY_TOKENS:])
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        return _Version(index, sequence, sampler, spell, decoder)
+        sampler.remember(tokens[-_PENALTY_TOKENS:])
+        return sampler
 
     def _step(self, running: list[_Version], request: Request) -> Iterator[Event | None]:
         """One more token for each version, in one batch."""
         batch = self._batch.fill(
-            [v.next_token for v in running],
+            [v.tokens[-1] for v in running],
             [len(v.sequence.tokens) for v in running],
             [v.sequence.id for v in running],
             outputs=True,
@@ -355,54 +379,102 @@ class LlamaEngine:
             return
         rows = [self._row(i) for i in range(len(running))]
         for version, row in zip(running, rows, strict=True):
-            version.sequence.tokens.append(version.next_token)
+            version.sequence.tokens.append(version.tokens[-1])
             yield from self._choose(version, row, request)
         yield None
 
     def _choose(
         self, version: _Version, row: NDArray[np.float32], request: Request
-    ) -> Iterator[Event]:
+    ) -> Iterator[Event | None]:
         """Choose a version's next token and tell what it adds to the text."""
+        while True:
+            chosen = self._next(version, row)
+            if chosen is None or chosen.token in self.vocabulary.ends:
+                yield from self._end(version, Why.END, request)
+                return
+            piece = self.vocabulary.pieces[chosen.token]
+            version.tokens.append(chosen.token)
+            version.spell = chosen.spell[len(piece) :]
+            new = piece[len(chosen.spell) :]
+            version.generated += bool(new)
+            text, told, verdict = version.output.add(chosen, new)
+            if verdict is not Verdict.BANNED:
+                break
+            row = yield from self._take_back(version, request)
+        if text:
+            yield self._piece(version, text, told, request)
+        if verdict is Verdict.STOP:
+            yield from self._end(version, Why.STOP, request)
+        elif version.generated >= request.max_tokens:
+            yield from self._end(version, Why.LENGTH, request)
+        elif len(version.tokens) >= self.capabilities.n_ctx:
+            yield from self._end(version, Why.CONTEXT, request)
+
+    def _next(self, version: _Version, row: NDArray[np.float32]) -> _Chosen | None:
+        """The next token of a version; None if there is none that may come."""
+        at = len(version.tokens)
+        banned = version.bans.get(at)
+        if banned:
+            row = row.copy()
+            row[banned] = -np.inf
         allowed = self.vocabulary.spelling(version.spell) if version.spell else None
-        if allowed is not None and (len(allowed) == 0 or np.isneginf(row[allowed]).all()):
-            yield from self._end(version, Why.END)
-            return
+        if np.isneginf(row if allowed is None else row[allowed]).all():
+            return None
         token = version.sampler.choose(row, allowed)
-        if token in self.vocabulary.ends:
-            yield from self._end(version, Why.END)
-            return
-        version.next_token = token
-        piece = self.vocabulary.pieces[token]
         log_prob = log_softmax_of(row if allowed is None else row[allowed], token, allowed)
-        spelled, version.spell = piece[: len(version.spell)], version.spell[len(piece) :]
-        version.log_prob += log_prob
-        if not version.spell:
-            version.generated += 1
-        yield from self._tell(version, piece[len(spelled) :], request)
-        if version.why is None and version.generated >= request.max_tokens:
-            yield from self._end(version, Why.LENGTH)
-        elif version.why is None and len(version.sequence.tokens) + 1 >= self.capabilities.n_ctx:
-            yield from self._end(version, Why.CONTEXT)
+        return _Chosen(at, token, log_prob, row, version.spell)
 
-    def _tell(self, version: _Version, new: bytes, request: Request) -> Iterator[Event]:
-        """Send whole characters on, but nothing that may be part of a stop string."""
-        text = version.held + version.decoder.decode(new)
-        found = [at for stop in request.stop if (at := text.find(stop)) >= 0]
-        if found:
-            version.held = text[: min(found)]
-            yield from self._end(version, Why.STOP)
-            return
-        hold = max((_overlap(text, stop) for stop in request.stop), default=0)
-        version.held = text[len(text) - hold :]
-        if told := text[: len(text) - hold]:
-            probability = float(np.exp(version.log_prob))
-            version.log_prob = 0.0
-            yield Piece(version.index, told, probability)
+    def _take_back(
+        self, version: _Version, request: Request
+    ) -> Generator[Event | None, None, NDArray[np.float32]]:
+        """Go back to where a banned phrase began; the logits there."""
+        undone = version.output.take_back()
+        first = undone[0]
+        version.bans.setdefault(first.at, []).append(first.token)
+        version.spell = first.spell
+        pieces = self.vocabulary.pieces
+        version.generated -= sum(len(pieces[each.token]) > len(each.spell) for each in undone)
+        version.taken_back += 1
+        del version.tokens[first.at :]
+        self._cut(version.sequence, first.at)
+        if len(version.sequence.tokens) < first.at:  # a model that can't be taken back
+            yield from self._evaluate(version.sequence, version.tokens)
+        version.sampler.close()
+        seed_offset = version.index + MAX_VERSIONS * version.taken_back
+        version.sampler = self._sampler(request, seed_offset, version.tokens)
+        return first.row
 
-    def _end(self, version: _Version, why: Why) -> Iterator[Event]:
+    def _piece(self, version: _Version, text: str, told: list[_Chosen], request: Request) -> Piece:
+        probability = float(np.exp(sum(chosen.log_prob for chosen in told)))
+        tokens = (
+            tuple(self._insight(c.token, c.row, request.alternatives) for c in told)
+            if request.alternatives
+            else ()
+        )
+        return Piece(version.index, text, probability, tokens)
+
+    def _insight(self, token: int, row: NDArray[np.float32], alternatives: int) -> Token:
+        """A token and the likeliest ones in its place."""
+        pieces = self.vocabulary.pieces
+        shift = float(row.max())
+        log_sum = shift + float(np.log(np.exp(row - shift).sum(dtype=np.float64)))
+        likeliest: list[int] = []
+        if alternatives:
+            top = np.argpartition(row, -alternatives)[-alternatives:]
+            likeliest = top[np.argsort(-row[top], kind="stable")].tolist()
+        return Token(
+            id=token,
+            spelling=pieces[token],
+            log_prob=float(row[token]) - log_sum,
+            rank=int((row > row[token]).sum()),
+            alternatives=tuple((t, pieces[t], float(row[t]) - log_sum) for t in likeliest),
+        )
+
+    def _end(self, version: _Version, why: Why, request: Request) -> Iterator[Event]:
         version.why = why
-        if version.held:
-            yield Piece(version.index, version.held, float(np.exp(version.log_prob)))
+        text, told = version.output.rest()
+        if text:
+            yield self._piece(version, text, told, request)
         yield Ended(version.index, why)
 
     # -- loading ---------------------------------------------------------------------------
@@ -494,11 +566,3 @@ def _common(a: list[int], b: list[int]) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of `text` that `stop` begins with."""
-    for n in range(min(len(text), len(stop) - 1), 0, -1):
-        if text.endswith(stop[:n]):
-            return n
-    return 0

@@ -9,7 +9,7 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine import RequestError, Sampling
+from studio.engine import Request, RequestError, Sampling, native
 
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
@@ -20,12 +20,21 @@ class Sampler:
     `vocab` is llama.cpp's vocabulary of `n_vocab` tokens.
     """
 
-    def __init__(self, sampling: Sampling, seed: int, vocab: C.llama_vocab_p, n_vocab: int) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        seed: int,
+        vocab: C.llama_vocab_p,
+        n_vocab: int,
+        *,
+        grammar: str = "",
+    ) -> None:
         if any(token >= n_vocab for token, _ in sampling.logit_bias):
             raise RequestError(f"A biased token is outside of the vocabulary of {n_vocab:,}.")
         self._greedy = _is_greedy(sampling)
         self._ids = np.arange(n_vocab, dtype=np.int32)
         self._candidates = np.zeros(n_vocab, _TOKEN_DATA)
+        self._grammar = _open_grammar(grammar, vocab) if grammar else None
         self._chain = _build(sampling, seed % (2**32 - 1), vocab, n_vocab)
 
     def remember(self, tokens: Sequence[int]) -> None:
@@ -38,26 +47,57 @@ class Sampler:
 
         `logits` has shape (n_vocab,); entries of -inf are never chosen.
         """
+        token = self._choose(logits, allowed)
+        if self._grammar and not self._fits(token):
+            # Most choices fit, so the whole vocabulary is tried only when one does not.
+            array = self._array(logits, None)
+            C.llama_sampler_apply(self._grammar, ctypes.byref(array))
+            fitting = np.full_like(logits, -np.inf)
+            rows = self._candidates[: array.size]
+            fitting[rows["id"]] = rows["logit"]
+            token = self._choose(fitting, allowed)
+        if not self._greedy:
+            C.llama_sampler_accept(self._chain, token)
+        if self._grammar:
+            C.llama_sampler_accept(self._grammar, token)
+        return token
+
+    def _choose(self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None) -> int:
         if self._greedy:
             if allowed is None:
                 return int(np.argmax(logits))
             return int(allowed[np.argmax(logits[allowed])])
+        array = self._array(logits, allowed)
+        C.llama_sampler_apply(self._chain, ctypes.byref(array))
+        return int(array.data[array.selected].id)
+
+    def _array(
+        self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None
+    ) -> C.llama_token_data_array:
+        """Candidates as llama.cpp wants them; valid until the next call."""
         ids = self._ids if allowed is None else allowed
         rows = self._candidates[: len(ids)]
         rows["id"] = ids
         rows["logit"] = logits if allowed is None else logits[allowed]
         rows["p"] = 0
-        array = C.llama_token_data_array(
+        return C.llama_token_data_array(
             data=rows.ctypes.data_as(C.llama_token_data_p), size=len(ids), selected=-1, sorted=False
         )
-        C.llama_sampler_apply(self._chain, ctypes.byref(array))
-        token = int(array.data[array.selected].id)
-        C.llama_sampler_accept(self._chain, token)
-        return token
+
+    def _fits(self, token: int) -> bool:
+        """Whether the grammar allows `token` next."""
+        one = C.llama_token_data(id=token, logit=1.0, p=0.0)
+        array = C.llama_token_data_array(
+            data=ctypes.pointer(one), size=1, selected=-1, sorted=False
+        )
+        C.llama_sampler_apply(self._grammar, ctypes.byref(array))
+        return bool(one.logit == 1.0)
 
     def close(self) -> None:
         """Free the chain; the sampler can't be used after it."""
         C.llama_sampler_free(self._chain)
+        if self._grammar:
+            C.llama_sampler_free(self._grammar)
 
 
 def log_softmax_of(
@@ -67,6 +107,27 @@ def log_softmax_of(
     at = token if ids is None else int(np.flatnonzero(ids == token)[0])
     top = logits.max()
     return float(logits[at] - top - np.log(np.exp(logits - top).sum(dtype=np.float64)))
+
+
+def grammar_of(request: Request) -> str:
+    """The GBNF that a request asks for, in whatever form. Raises `RequestError`."""
+    if not request.json_schema:
+        return request.grammar
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        return str(json_schema_to_gbnf(request.json_schema))
+    except Exception as error:  # the converter raises whatever it stumbles over
+        raise RequestError(f"The JSON schema can't be used: {error}.") from error
+
+
+def _open_grammar(grammar: str, vocab: C.llama_vocab_p) -> C.llama_sampler_p:
+    with native.captured_log() as lines:
+        opened = C.llama_sampler_init_grammar(vocab, grammar.encode(), b"root")
+    if not opened:
+        reason = "; ".join(line.strip() for line in lines) or "it has no rule “root”"
+        raise RequestError(f"The grammar can't be read: {reason}.")
+    return opened
 
 
 def _is_greedy(sampling: Sampling) -> bool:

@@ -1,15 +1,10 @@
-"""What `lamplight bench editor` measures, inside a window of its own.
-
-Run as `python -m studio.ui.probe NAME HOME`: opens the window as `lamplight` does, with a home
-folder of its own, plays a writer, and prints one JSON object of figures.
-"""
+"""What `lamplight bench editor` measures inside the window: it plays a writer and times paints."""
 
 from __future__ import annotations
 
 import json
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +15,7 @@ from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from studio.ui.application import Lamplight
+from studio.ui.desk import Desk
 from studio.ui.editor import Editor
 from studio.ui.window import Window
 from studio.writing.completion import Amount
@@ -194,12 +190,11 @@ def a_million_words() -> str:
     return "\n\n".join(paragraphs)
 
 
-def main() -> int:
-    """Measure one group of figures; the exit code."""
-    from studio.app import Places, make_desk
+def measure(desk: Desk, name: str, home: Path, repeats: int) -> int:
+    """Open the window as `lamplight` does, measure one group of figures, and print them.
 
-    name, home, repeats = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    desk = make_desk(None, Places(home / "settings.json", home / "data"))
+    `name` is "start" or "million"; `home` is a folder for a text; `repeats` counts keys.
+    """
     application = QApplication(["lamplight"])
     lamplight = Lamplight(application, desk)
     lamplight.guard()
@@ -215,7 +210,3 @@ def main() -> int:
         return application.exec()
     finally:
         lamplight.end()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -274,7 +275,9 @@ def test_a_sentence_is_likelier_than_its_words_in_disorder(engine: Engine) -> No
     good = engine.score("The cat sat down on the mat and fell asleep.")
     bad = engine.score("Mat asleep the on down cat fell sat and the.")
     assert good.perplexity < bad.perplexity / 2
-    assert len(good.log_probs) == len(good.tokens) - 1
+    assert (
+        len(good.tokens) == len(engine.tokenize("The cat sat down on the mat and fell asleep.")) - 1
+    )
 
 
 def test_logits_agree_with_the_score(engine: Engine) -> None:
@@ -284,9 +287,125 @@ def test_logits_agree_with_the_score(engine: Engine) -> None:
     shifted = rows - rows.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     expected = [log_probs[i, token] for i, token in enumerate(tokens[1:])]
-    assert engine.score("The cat sat down on the mat.").log_probs == pytest.approx(
-        expected, abs=1e-3
-    )
+    scored = [token.log_prob for token in engine.score("The cat sat down on the mat.").tokens]
+    assert scored == pytest.approx(expected, abs=1e-3)
+
+
+def test_each_token_of_a_text_has_its_rank_and_the_likeliest_ones(engine: Engine) -> None:
+    score = engine.score("She opened the door and the the", alternatives=8)
+    assert b"".join(token.spelling for token in score.tokens) == b" opened the door and the the"
+    for token in score.tokens:
+        ids, _, log_probs = zip(*token.alternatives, strict=True)
+        assert len(ids) == 8
+        assert list(log_probs) == sorted(log_probs, reverse=True)
+        assert (token.id in ids) == (token.rank < 8)
+        assert sum(np.exp(log_probs)) <= 1.0001
+    assert score.tokens[-1].rank > score.tokens[1].rank
+
+
+def test_generated_tokens_have_their_alternatives(engine: Engine) -> None:
+    pieces = [e for e in events(engine, greedy(STORY, 10, alternatives=5)) if isinstance(e, Piece)]
+    tokens = [token for piece in pieces for token in piece.tokens]
+    spelled = b"".join(token.spelling for token in tokens).decode()
+    assert "".join(piece.text for piece in pieces) in spelled
+    assert all(len(token.alternatives) == 5 for token in tokens)
+    assert all(token.rank == 0 for token in tokens[1:])
+
+
+def test_a_banned_phrase_is_never_written(engine: Engine) -> None:
+    (free,) = texts(engine, greedy(STORY, 40))
+    words = [word.strip(".,") for word in free.split()]
+    banned = tuple({word for word in words[3:12] if len(word) > 2} | {" ".join(words[14:17])})
+    (text,) = texts(engine, greedy(STORY, 40, banned=banned))
+    assert len(text.split()) > 10
+    for phrase in banned:
+        assert phrase.lower() not in text.lower()
+
+
+def test_banning_what_never_comes_changes_nothing(new_engine: Callable[[], Engine]) -> None:
+    request = Request(STORY, max_tokens=30, versions=2, sampling=Sampling(seed=3))
+    many = tuple(f"tapestry of {n}" for n in range(500))
+    banning = Request(STORY, max_tokens=30, versions=2, sampling=Sampling(seed=3), banned=many)
+    assert texts(new_engine(), banning) == texts(new_engine(), request)
+
+
+def test_banning_every_way_ends_the_version(engine: Engine) -> None:
+    letters = tuple("abcdefghijklmnopqrstuvwxyz")
+    (text,) = texts(engine, greedy(STORY, 8, banned=letters))
+    assert not any(letter in text.lower() for letter in letters)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(top_k=0, top_p=0.9, min_p=0.0),
+        Sampling(typical_p=0.8),
+        Sampling(top_n_sigma=1.0),
+        Sampling(xtc_probability=0.5),
+        Sampling(dynamic_range=0.5),
+        Sampling(mirostat_tau=5.0),
+        Sampling(dry_multiplier=0.8),
+        Sampling(repeat_penalty=1.2, frequency_penalty=0.2, presence_penalty=0.2),
+        Sampling(temperature=0.0, dry_multiplier=0.8),
+    ],
+)
+def test_every_stage_writes_and_repeats_itself_by_seed(
+    new_engine: Callable[[], Engine], sampling: Sampling
+) -> None:
+    request = Request(STORY, max_tokens=16, sampling=sampling)
+    (text,) = texts(new_engine(), request)
+    assert len(text.split()) > 3
+    assert texts(new_engine(), request) == [text]
+
+
+def test_dry_breaks_a_loop(engine: Engine) -> None:
+    loop = "The bell rang. The bell rang. The bell rang. The bell rang. The bell"
+    (looping,) = texts(engine, greedy(loop, 12))
+    dry = Sampling(temperature=0.0, dry_multiplier=2.0)
+    (broken,) = texts(engine, Request(loop, max_tokens=12, sampling=dry))
+    assert looping.count("The bell rang") >= 2
+    assert broken.count("The bell rang") < looping.count("The bell rang")
+
+
+def test_xtc_leaves_the_likeliest_out(engine: Engine) -> None:
+    """With certainty and no threshold to speak of, the first choice is never taken."""
+    sampling = Sampling(xtc_probability=1.0, xtc_threshold=0.01, seed=2)
+    pieces = events(engine, Request(STORY + "The", 8, sampling, alternatives=1))
+    ranks = [t.rank for e in pieces if isinstance(e, Piece) for t in e.tokens]
+    assert sum(rank > 0 for rank in ranks) > len(ranks) / 2
+
+
+def test_a_bias_forbids_and_forces(engine: Engine) -> None:
+    (lamp,) = engine.tokenize(" lamp")
+    forced = Sampling(temperature=0.0, logit_bias=((lamp, 100.0),))
+    assert texts(engine, Request(STORY + "He", 3, forced)) == [" lamp lamp lamp"]
+    (first, *_) = engine.tokenize(texts(engine, greedy(STORY + "He", 1))[0])
+    forbidden = Sampling(temperature=0.0, logit_bias=((first, float("-inf")),))
+    assert engine.tokenize(texts(engine, Request(STORY + "He", 1, forbidden))[0])[0] != first
+
+
+def test_a_grammar_is_followed_from_the_first_letter(engine: Engine) -> None:
+    grammar = 'root ::= " yes" | " no"'
+    for seed in range(4):
+        request = Request("Is it raining?", 8, Sampling(seed=seed, top_k=0), grammar=grammar)
+        assert texts(engine, request)[0] in (" yes", " no")
+
+
+def test_a_json_schema_gives_json(engine: Engine) -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}}}
+    schema["required"] = ["name"]
+    request = greedy("A character as JSON:\n", 60, json_schema=json.dumps(schema))
+    assert isinstance(json.loads(texts(engine, request)[0])["name"], str)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"grammar": "root ::= ("}, {"grammar": "leaf ::= [a]"}, {"json_schema": "{not JSON"}],
+)
+def test_a_bad_grammar_is_refused_with_a_sentence(engine: Engine, wrong: dict[str, str]) -> None:
+    with pytest.raises(RequestError, match="can't be"):
+        events(engine, greedy(STORY, 4, **wrong))
+    assert texts(engine, greedy(STORY, 4))
 
 
 @pytest.mark.parametrize(
@@ -296,6 +415,9 @@ def test_logits_agree_with_the_score(engine: Engine) -> None:
         {"versions": 0},
         {"versions": 99},
         {"stop": ("",)},
+        {"banned": ("  ",)},
+        {"alternatives": -1},
+        {"grammar": "root ::= [a]", "json_schema": "{}"},
         {"prompt": "half \ud83d"},
     ],
 )

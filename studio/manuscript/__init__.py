@@ -1,0 +1,35 @@
+"""The writer's text: files read and saved whole, projects, and nothing typed is lost."""
+
+from studio.manuscript.errors import ChangedOnDisk, InUse, ManuscriptError, NotEncodable
+from studio.manuscript.journal import Journal
+from studio.manuscript.lease import FileLease
+from studio.manuscript.project import TEXT_SUFFIXES, Project
+from studio.manuscript.recovery import Recovery, pending_recoveries, pending_untitled
+from studio.manuscript.text_file import (
+    ASK_ABOVE_BYTES,
+    Fingerprint,
+    TextFile,
+    changed_on_disk,
+    read_text,
+    write_text,
+)
+
+__all__ = [
+    "ASK_ABOVE_BYTES",
+    "TEXT_SUFFIXES",
+    "ChangedOnDisk",
+    "FileLease",
+    "Fingerprint",
+    "InUse",
+    "Journal",
+    "ManuscriptError",
+    "NotEncodable",
+    "Project",
+    "Recovery",
+    "TextFile",
+    "changed_on_disk",
+    "pending_recoveries",
+    "pending_untitled",
+    "read_text",
+    "write_text",
+]

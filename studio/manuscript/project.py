@@ -1,0 +1,95 @@
+"""A project: a folder of texts, or one file alone, and a hidden folder for all that is derived."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.manuscript.errors import ManuscriptError, shown_in_full
+
+TEXT_SUFFIXES = frozenset(
+    (".txt", ".text", ".md", ".markdown", ".rst", ".org", ".adoc", ".tex", ".fountain")
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a writer's texts lie, and where Lamplight keeps what belongs to them.
+
+    Nothing is made on disk by having a project.
+    """
+
+    root: Path | None
+    """The folder, or None for a file that was opened alone or has no name yet."""
+    hidden: Path
+    """The folder for everything derived. It may not exist yet."""
+
+    @staticmethod
+    def of_folder(folder: Path) -> Project:
+        """The project of all texts in `folder`. Raises `ManuscriptError` if it is no folder."""
+        root = real_path(folder)
+        if not root.is_dir():
+            raise ManuscriptError(
+                f"{shown_in_full(folder)} is not a folder. Choose a folder with texts in it."
+            )
+        return Project(root, root / ".lamplight")
+
+    @staticmethod
+    def of_file(file: Path, data_dir: Path) -> Project:
+        """The project of a file opened alone, the same for every way to write its path."""
+        # The name is for people who look into the folder; long ones would not fit beside the key.
+        return Project(None, data_dir / "files" / f"{file.name[:40]}-{path_key(file)}")
+
+    @staticmethod
+    def untitled(data_dir: Path) -> Project:
+        """A project for a text without a name, another one at each call."""
+        return Project(None, untitled_folder(data_dir) / secrets.token_hex(8))
+
+    def texts(self) -> list[Path]:
+        """The text files in the folder and below, as a reader would sort them.
+
+        "Chapter 2" comes before "Chapter 10". Hidden files and folders are left out, as are linked
+        folders. Large folders take a while.
+        """
+        if self.root is None:
+            return []
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [
+                Path(folder, name)
+                for name in files
+                if not name.startswith(".") and Path(name).suffix.lower() in TEXT_SUFFIXES
+            ]
+        found = [path for path in found if path.is_file()]
+        return sorted(found, key=_natural_order)
+
+
+def real_path(path: Path) -> Path:
+    """The one absolute path for a file or folder, symbolic links followed."""
+    return Path(os.path.realpath(path))
+
+
+def path_key(path: Path) -> str:
+    """A short name for a path, the same for every way to write it."""
+    real = os.path.normcase(os.path.realpath(path))
+    return hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
+
+
+def untitled_folder(data_dir: Path) -> Path:
+    """Where the hidden folders of texts without a name lie."""
+    return data_dir / "untitled"
+
+
+def _natural_order(path: Path) -> list[tuple[list[tuple[str, int]], str]]:
+    return [(_words_and_numbers(part), part) for part in path.parts]
+
+
+def _words_and_numbers(name: str) -> list[tuple[str, int]]:
+    """Pairs of a word and the number after it; no number counts as lower than any."""
+    pairs = re.findall(r"([^0-9]*)([0-9]*)", name.casefold())
+    return [(word, int(number) if number else -1) for word, number in pairs]
