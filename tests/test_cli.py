@@ -112,9 +112,7 @@ def test_a_model_that_cannot_be_loaded_is_a_failure(broken_models: dict[str, Pat
 
 
 def test_without_a_display_the_main_job_is_shown_in_the_terminal() -> None:
-    done = lamplight(
-        env={"DISPLAY": None, "WAYLAND_DISPLAY": None, "QT_QPA_PLATFORM": None}
-    )
+    done = lamplight(env={"DISPLAY": None, "WAYLAND_DISPLAY": None, "QT_QPA_PLATFORM": None})
     assert done.returncode == 0
     assert done.stderr.count("\n") == 1
     assert "no display" in done.stderr

@@ -1,0 +1,28 @@
+"""What the windows need from the rest of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.engine.client import EngineClient
+from studio.settings import SettingsStore
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Made by `studio.app`, handed to every window."""
+
+    settings: SettingsStore
+    client: EngineClient
+    data_dir: Path
+    """The user's data folder."""
+    default_model: Callable[[], Path]
+    """The included model's file. Raises `LibraryError` if it is not on this machine."""
+    download_default: Callable[[], Path]
+    """Gets the included model; may take minutes. Raises `LibraryError`."""
+    model_override: Path | None
+    """`--model` of the command line; takes precedence over the settings."""
+    tuning_missing: Callable[[], str | None]
+    """None if fine-tuning can be done here, else the sentence that says what to add."""

@@ -1,0 +1,353 @@
+"""The text: plain, quick with a million words, exact about every change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QDropEvent,
+    QInputMethodEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QTextCursor,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from studio.manuscript.utf16 import Edit, length
+from studio.settings import SettingsStore
+from studio.ui.ghost import GhostText
+from studio.ui.page import Page
+from studio.ui.plain_text import (
+    for_clipboard,
+    for_document,
+    from_document,
+    text_between,
+    with_newlines,
+)
+from studio.ui.word_count import ParagraphCounts, count_words
+from studio.writing.completion import Around
+from studio.writing.context import from_paragraph, grid_start
+
+AFTER_UNITS = 2_000
+"""How much of the text after the cursor `around` tells."""
+
+
+class _Place(NamedTuple):
+    """Where the cursor is; `anchor` is the other end of the selection."""
+
+    position: int
+    anchor: int
+
+
+class _Known(NamedTuple):
+    """A part of the text as it was before a change."""
+
+    at: int
+    text: str
+
+
+class Editor(Page):
+    """A plain-text editor with grey text at its cursor.
+
+    Offsets count UTF-16 code units, as in Qt. What happens within one key press (or one event
+    of an input method, one paste, ...) is reported once, when it is over.
+    """
+
+    edited = Signal(int, int, object)
+    """`at`, `removed`, `inserted` (str): every change of the text, in order and exact."""
+    typed = Signal(object)
+    """Plain typing is over, by key or input method: the str that now stands before the cursor."""
+    changed_otherwise = Signal()
+    """Any other change of the text is over."""
+    cursor_moved = Signal()
+    """Cursor or selection moved without a change, or an input method began to compose."""
+    word_count_changed = Signal(int)
+
+    def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
+        super().__init__(settings, parent)
+        self.setAccessibleName("Text")
+        self.keys_first: Callable[[QKeyEvent], bool] = lambda _: False
+        """Is offered every key before the editor; answers whether it took it."""
+        self.ghost = GhostText(self)
+        self.recoloured.connect(self.ghost.recolour)
+        self._length = 0
+        self._edits: list[Edit] | None = None  # of the event that is being handled
+        self._known: _Known | None = None
+        self._last_place = _Place(0, 0)
+        self._loading = False
+        self._composing = False
+        self._own_undo_step = False
+        self._settle = QTimer(self)  # reports a change that came outside of an event
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._settled)
+        document = self.document()
+        document.contentsChange.connect(self._on_contents_change)
+        self._words = ParagraphCounts(document, count_words, self)
+        self._words.changed.connect(lambda: self.word_count_changed.emit(self._words.total))
+        self.cursorPositionChanged.connect(self._on_cursor)
+        self.selectionChanged.connect(self._on_cursor)
+
+    # -- the text ---------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The whole text, as it was loaded and edited, character for character."""
+        return from_document(self.document().toRawText())
+
+    def load_text(self, text: str) -> None:
+        """Begin with another text: nothing to undo, not modified, the cursor at its start."""
+        self.ghost.clear()
+        self._settle.stop()
+        self._loading = True
+        try:
+            self.setPlainText(for_document(text))
+        finally:
+            self._loading = False
+        self._own_undo_step = False
+        self._last_place = self._place()
+        self.cursor_moved.emit()
+
+    def replace(self, at: int, removed: int, inserted: str) -> None:
+        """Put `inserted` in the place of `removed` units, as one undo step."""
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(at)
+        cursor.setPosition(at + removed, QTextCursor.MoveMode.KeepAnchor)
+        with self.reporting():
+            self._insert(cursor, inserted)
+
+    def insert_accepted(self, text: str) -> None:
+        """Put grey text into the document at the cursor, as an undo step of its own."""
+        cursor = self.textCursor()
+        with self.reporting(silently=True):
+            self._insert(cursor, text)
+            self.setTextCursor(cursor)
+
+    def word_count(self) -> int:
+        """Words in the text; of the part counted so far, for a moment after a long one opens."""
+        return self._words.total
+
+    def _insert(self, cursor: QTextCursor, text: str) -> None:
+        """Insert as an undo step of its own, which typing before and after does not join."""
+        cursor.beginEditBlock()
+        cursor.insertText(for_document(text))
+        cursor.endEditBlock()
+        self._own_undo_step = True
+
+    def around(self, reach: int) -> Around:
+        """The text before the cursor, `reach` to twice that many units, and some after it."""
+        position = self.textCursor().position()
+        start = grid_start(position, reach)
+        before = text_between(self.document(), start, position)
+        end = min(position + AFTER_UNITS, self._length)
+        return Around(
+            from_paragraph(before, at_beginning=start == 0),
+            text_between(self.document(), position, end),
+        )
+
+    @property
+    def composing(self) -> bool:
+        """Whether an input method is in the middle of a word."""
+        return self._composing
+
+    # -- what is reported --------------------------------------------------------------------
+
+    @contextmanager
+    def reporting(self, typing: str = "", *, silently: bool = False) -> Iterator[None]:
+        """All changes inside are reported as one when it ends.
+
+        The grey text is away meanwhile; it comes back if nothing happened. `typing` is the text
+        that plain typing would insert. `silently` leaves it at `edited`.
+        """
+        if self._edits is not None:
+            yield
+            return
+        edits: list[Edit] = []
+        self._edits = edits
+        before = self._place()
+        grey = self.ghost.text
+        self.ghost.clear()
+        try:
+            yield
+        finally:
+            self._edits = None
+            self._last_place = after = self._place()
+            if edits:
+                if not silently:
+                    self._report(edits, typing)
+            elif after != before:
+                self.cursor_moved.emit()
+            elif not self._composing:
+                self.ghost.show(grey)
+
+    def _report(self, edits: list[Edit], typing: str) -> None:
+        at, removed, inserted = edits[0]
+        end = at + length(inserted)
+        if len(edits) == 1 and not removed and inserted == typing and self._place() == (end, end):
+            self.typed.emit(inserted)
+        else:
+            self.changed_otherwise.emit()
+
+    def _on_contents_change(self, at: int, _: int, added: int) -> None:
+        # Qt reports too much at times: one more unit at the end of the document, or the whole
+        # paragraph while an input method composes. The lengths before and after are certain.
+        old, new = self._length, self.document().characterCount() - 1
+        self._length = new
+        if self._loading:
+            return
+        if self._known is None:
+            self.ghost.clear_after_change(at, added)
+        added = min(added, new - at)
+        edit = Edit(at, added - (new - old), text_between(self.document(), at, at + added))
+        if self._known:
+            edit = _without_what_stayed(edit, self._known)
+        if not edit.removed and not edit.inserted:
+            return
+        self._own_undo_step = False
+        self.edited.emit(*edit)
+        if self._edits is None:
+            self._settle.start()
+        else:
+            self._edits.append(edit)
+
+    def _settled(self) -> None:
+        self._last_place = self._place()
+        self.changed_otherwise.emit()
+
+    def _on_cursor(self) -> None:
+        if self._edits is not None or self._loading or self._settle.isActive():
+            return
+        place = self._place()
+        if place != self._last_place:
+            self._last_place = place
+            self.ghost.clear()
+            self.cursor_moved.emit()
+
+    def _place(self) -> _Place:
+        cursor = self.textCursor()
+        return _Place(cursor.position(), cursor.anchor())
+
+    # -- keys, input methods, mouse ----------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.keys_first(event):
+            event.accept()
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event = _without_shift(event)
+        typing = with_newlines(event.text())
+        with self.reporting(typing):
+            if self._own_undo_step and _is_plain_typing(event) and not self.isReadOnly():
+                # Qt would join it with the insertion before, an edit block does not.
+                cursor = self.textCursor()
+                self._insert(cursor, typing)
+                self.setTextCursor(cursor)
+                self._own_undo_step = False
+            else:
+                super().keyPressEvent(event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        began = bool(event.preeditString()) and not self._composing
+        self._composing = bool(event.preeditString())
+        with self.reporting(event.commitString()):
+            block = self.textCursor().block()
+            self._known = _Known(block.position(), from_document(block.text()))
+            try:
+                super().inputMethodEvent(event)
+            finally:
+                self._known = None
+        if began:
+            self.cursor_moved.emit()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if not self.ghost.visible or event.button() is not Qt.MouseButton.LeftButton:
+            super().mousePressEvent(event)
+            return
+        # Without the grey text the paragraph flows differently: what was clicked counts.
+        clicked = self.ghost.position_at(event.position())
+        with self.reporting():
+            super().mousePressEvent(event)
+            extend = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            cursor = self.textCursor()
+            cursor.setPosition(
+                clicked,
+                QTextCursor.MoveMode.KeepAnchor if extend else QTextCursor.MoveMode.MoveAnchor,
+            )
+            self.setTextCursor(cursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        with self.reporting():  # the middle button pastes
+            super().mouseReleaseEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom_by_wheel(event)
+        else:
+            super().wheelEvent(event)
+
+    # -- clipboard, drag and drop, undo ------------------------------------------------------
+
+    def undo(self) -> None:
+        with self.reporting():
+            super().undo()
+
+    def redo(self) -> None:
+        with self.reporting():
+            super().redo()
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """The selection as plain text; Qt's own would lose no-break spaces."""
+        return for_clipboard(from_document(self.textCursor().selectedText()))
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        # A file that is dropped here is for the window to open.
+        return source.hasText() and not any(url.isLocalFile() for url in source.urls())
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        cursor = self.textCursor()
+        with self.reporting():
+            self._insert(cursor, with_newlines(source.text()))
+            self.setTextCursor(cursor)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        with self.reporting():
+            super().dropEvent(event)
+
+
+def _is_plain_typing(event: QKeyEvent) -> bool:
+    command = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.MetaModifier
+    return bool(event.text()) and event.text().isprintable() and not event.modifiers() & command
+
+
+def _without_shift(event: QKeyEvent) -> QKeyEvent:
+    """Shift+Return as Return; Qt would put a U+2028 into the text."""
+    return QKeyEvent(
+        event.type(),
+        event.key(),
+        event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier,
+        event.text(),
+        event.isAutoRepeat(),
+        event.count(),
+    )
+
+
+def _without_what_stayed(edit: Edit, known: _Known) -> Edit:
+    """`edit` without what it has in common at its ends with the text that it replaces."""
+    at, removed, inserted = edit
+    start, end = at - known.at, at - known.at + removed
+    if start < 0 or end > length(known.text):
+        return edit
+    old = known.text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le")
+    head = 0
+    while head < min(len(old), len(inserted)) and old[head] == inserted[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(inserted)) - head and old[-1 - tail] == inserted[-1 - tail]:
+        tail += 1
+    return Edit(
+        at + length(old[:head]),
+        length(old[head : len(old) - tail]),
+        inserted[head : len(inserted) - tail],
+    )

@@ -1,0 +1,239 @@
+"""Which model writes: the one that the writer chose, and how it fares.
+
+All windows share one `ModelChoice`. It asks the client to load and says what came of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from studio.engine import LoadOptions
+from studio.engine.client import Down, LoadFailed, Loading, Ready, Restarting, Status
+from studio.library import LibraryError
+from studio.settings import Settings, SettingsError
+from studio.ui.background import in_background, on_gui_thread
+from studio.ui.desk import Desk
+from studio.ui.memory import Memory
+from studio.ui.notice import Choice, Notice, Weight
+
+log = logging.getLogger(__name__)
+
+STOPPED = "model stopped"
+REFUSED = "model refused"
+SETTLE_MS = 800
+"""A setting of the model that is being turned is left alone for this long before a reload."""
+
+
+class ModelChoice(QObject):
+    """The model that is wanted, and the status of the one that answers."""
+
+    changed = Signal()
+    """`words` or `path` changed."""
+    told = Signal(object)
+    """A `Notice` for the window in front."""
+    over = Signal(str)
+    """What notices of this topic said is over."""
+
+    def __init__(self, desk: Desk, memory: Memory, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._memory = memory
+        self._status: Status | None = None
+        self._chosen: Path | None = None  # by the writer, and not yet kept in the settings
+        self._asked: LoadOptions | None = None
+        self._included: Path | None = None
+        self._looking = ""  # what is done in the background to have the included model
+        self._ever_ready = False
+        self._path_before: str | None = None  # the setting, before a new one is tried
+        self._applied = desk.settings.current
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._apply_settings)
+        carry = on_gui_thread(self)
+        self._stop_listening = (
+            desk.client.listen(lambda status: carry(lambda: self._take(status))),
+            desk.settings.listen(self._on_settings),
+        )
+
+    @property
+    def words(self) -> str:
+        """The model and its device for the status bar."""
+        match self._status:
+            case Loading(path, fraction):
+                return f"loading {path.name}… {fraction:.0%}".replace("%", " %")
+            case Restarting():
+                return "the model is starting again…"
+            case Down():
+                return "no model: it stopped"
+        ready = self._desk.client.capabilities
+        if ready is not None:
+            return f"{ready.name} on {ready.device}"
+        return self._looking or "no model"
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the model that answers."""
+        ready = self._desk.client.capabilities
+        return ready.path if ready else None
+
+    @property
+    def includes_it(self) -> bool:
+        """Whether the model that answers is the included one."""
+        return self._included is not None and self.path == self._included
+
+    def start(self) -> None:
+        """Load the model of the command line, of the settings, or the included one."""
+        wanted = self._desk.model_override or self._desk.settings.current.model_path
+        if wanted:
+            self._load(Path(wanted))
+        else:
+            self._load_included()
+
+    def choose(self, path: Path) -> None:
+        """Load the file that the writer chose; it is kept in the settings once it answers."""
+        self.over.emit(REFUSED)
+        self._chosen = path.expanduser()
+        self._load(path)
+
+    def use_included(self) -> None:
+        """Go back to the model that comes with Lamplight."""
+        self.over.emit(REFUSED)
+        self._chosen = None
+        self._keep("")
+        self._load_included()
+
+    def start_again(self) -> None:
+        """Load once more what was loaded last."""
+        if self._asked:
+            self._load(self._asked.path)
+        else:
+            self.start()
+
+    def end(self) -> None:
+        """Hear no more of the client and the settings."""
+        for stop in self._stop_listening:
+            stop()
+
+    def _load(self, path: Path) -> None:
+        settings = self._desk.settings.current
+        self._applied = settings
+        self._asked = LoadOptions(
+            path=path.expanduser(),
+            n_ctx=settings.n_ctx,
+            n_threads=settings.n_threads or None,
+            gpu_layers=settings.gpu_layers,
+        )
+        self._desk.client.load(self._asked)
+
+    def _load_included(self) -> None:
+        self._get_included("looking for the model…", self._desk.default_model)
+
+    def _download_included(self) -> None:
+        self._get_included("downloading the model…", self._desk.download_default)
+
+    def _get_included(self, words: str, get: Callable[[], Path]) -> None:
+        if self._looking:
+            return
+        self._looking = words
+        self.changed.emit()
+        in_background(self, get, done=self._found, failed=self._not_found)
+
+    def _found(self, path: Path) -> None:
+        self._looking = ""
+        self._included = path
+        self._load(path)
+
+    def _not_found(self, error: Exception) -> None:
+        self._looking = ""
+        self.changed.emit()
+        if not isinstance(error, LibraryError):
+            raise error
+        log.warning("no included model: %s", error)
+        download = Choice(
+            "Download it", "Get the included model from the internet", self._download_included
+        )
+        self._complain(REFUSED, str(error), download)
+
+    def _take(self, status: Status) -> None:
+        self._status = status
+        match status:
+            case Ready():
+                self._ever_ready = True
+                self._path_before = None
+                self.over.emit(STOPPED)
+                self._keep_choice()
+            case LoadFailed(path, sentence):
+                self._failed(path, sentence)
+            case Restarting(sentence):
+                self.told.emit(Notice(sentence, topic=STOPPED))
+            case Down(sentence):
+                again = Choice("Start again", "Start the model once more", self.start_again)
+                self._complain(STOPPED, sentence, again)
+        self.changed.emit()
+
+    def _failed(self, path: Path, sentence: str) -> None:
+        """Once a model has answered, the client itself goes back to it."""
+        self._chosen = None
+        if self._path_before is not None:
+            self._keep(self._path_before)
+            self._path_before = None
+        if self._ever_ready or path == self._included:
+            self._complain(REFUSED, sentence)
+        else:
+            self._complain(REFUSED, f"{sentence} The included model is used instead.")
+            self._load_included()
+
+    def _complain(self, topic: str, sentence: str, *choices: Choice) -> None:
+        self.told.emit(Notice(sentence, Weight.PROBLEM, choices, topic))
+
+    def _keep_choice(self) -> None:
+        path = self.path
+        if self._chosen is None or path is None or path != self._chosen:
+            return
+        self._chosen = None
+        self._memory.add("models", path)
+        self._keep(str(path))
+
+    def _keep(self, model_path: str) -> None:
+        """Keep the choice without loading because of it."""
+        try:
+            self._desk.settings.change(model_path=model_path)
+        except SettingsError as error:
+            self.told.emit(Notice(str(error)))
+        self._settle.stop()
+
+    def _on_settings(self, settings: Settings) -> None:
+        if _of_model(settings) != _of_model(self._applied):
+            self._settle.start()
+
+    def _apply_settings(self) -> None:
+        """The writer changed what only takes effect when a model is loaded."""
+        settings = self._desk.settings.current
+        before, self._applied = self._applied, settings
+        if settings.model_path != before.model_path:
+            self._path_before = before.model_path
+            if settings.model_path:
+                self._load(Path(settings.model_path))
+            else:
+                self._load_included()
+        elif self._asked and _of_model(settings) != _of_model(before):
+            self._load(self._asked.path)
+
+
+def model_file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
+    """A dialog, not yet open, that chooses a model file."""
+    dialog = QFileDialog(parent, "Open a model", str(folder or Path.home()))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters(["Models (*.gguf)", "All files (*)"])
+    return dialog
+
+
+def _of_model(settings: Settings) -> tuple[int, int, int, str]:
+    return (settings.n_ctx, settings.n_threads, settings.gpu_layers, settings.model_path)

@@ -1,0 +1,89 @@
+"""The line below the text: what the grey text does, the words, the place, the model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
+
+from studio.ui.editor import Editor
+from studio.ui.model_choice import ModelChoice
+
+SETTLE_MS = 100
+"""Figures follow the typing at this distance, so that a key costs nothing here."""
+MODEL_WIDTH_PX = 340
+
+
+class WritingStatusBar(QStatusBar):
+    """Follows one editor; a click on the model opens the Model menu."""
+
+    def __init__(
+        self, editor: Editor, model: ModelChoice, model_menu: QMenu, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._editor = editor
+        self._model = model
+        self._menu = model_menu
+        self._state = QLabel()
+        self._state.setAccessibleName("Suggestion")
+        self._state.setToolTip("What the grey text is doing")
+        self._words = QLabel()
+        self._words.setAccessibleName("Word count")
+        self._words.setToolTip("Words in this text")
+        self._place = QLabel()
+        self._place.setAccessibleName("Line and column")
+        self._place.setToolTip("The cursor's line and column")
+        self._model_button = QToolButton()
+        self._model_button.setAutoRaise(True)
+        self._model_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._model_button.setArrowType(Qt.ArrowType.NoArrow)
+        self._model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self._model_button.clicked.connect(self._open_menu)
+        # Its words change with every frame of a draft and must not lay the bar out afresh.
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._state.setContentsMargins(8, 0, 0, 0)
+        for label in (self._words, self._place):
+            label.setContentsMargins(0, 0, 10, 0)
+        self.addWidget(self._state, 1)
+        for widget in (self._words, self._place, self._model_button):
+            self.addPermanentWidget(widget)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._show_figures)
+        editor.word_count_changed.connect(self._settle_soon)
+        editor.cursorPositionChanged.connect(self._settle_soon)
+        model.changed.connect(self._show_model)
+        self._show_figures()
+        self._show_model()
+
+    def show_state(self, words: str) -> None:
+        """What the grey text is doing, in short words."""
+        self._state.setText(words)
+
+    def take_focus(self) -> None:
+        """Put the focus on the model."""
+        self._model_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _settle_soon(self) -> None:
+        if not self._settle.isActive():
+            self._settle.start()
+
+    def _show_figures(self) -> None:
+        n = self._editor.word_count()
+        self._words.setText(f"{n:,} word{'' if n == 1 else 's'}")
+        cursor = self._editor.textCursor()
+        self._place.setText(f"{cursor.blockNumber() + 1:,}:{cursor.positionInBlock() + 1:,}")
+
+    def _show_model(self) -> None:
+        words = self._model.words
+        metrics = QFontMetrics(self._model_button.font())
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, MODEL_WIDTH_PX)
+        self._model_button.setText(shown)
+        self._model_button.setAccessibleName(f"Model: {words}")
+        self._model_button.setToolTip(f"{words}\nClick for the Model menu")
+
+    def _open_menu(self) -> None:
+        size = self._menu.sizeHint()
+        corner = self._model_button.mapToGlobal(QPoint(self._model_button.width(), 0))
+        self._menu.popup(corner - QPoint(size.width(), size.height()))

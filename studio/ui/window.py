@@ -1,0 +1,291 @@
+"""A window: one text, and everything around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
+
+from studio.manuscript import TEXT_SUFFIXES
+from studio.settings import Settings, SettingsError
+from studio.ui.completer import Completer
+from studio.ui.desk import Desk
+from studio.ui.document import Document
+from studio.ui.editor import Editor
+from studio.ui.files_panel import FilesPanel
+from studio.ui.filing import Filing
+from studio.ui.find_bar import FindBar
+from studio.ui.memory import Memory
+from studio.ui.menus import Menus
+from studio.ui.model_choice import ModelChoice
+from studio.ui.notice import Notice, NoticeBar
+from studio.ui.status_bar import WritingStatusBar
+
+FIRST_SIZE = QSize(1000, 720)
+FOCUS_MODE = "Focus mode. Shift+F11 brings the rest back."
+EMPTY = "Write here. When you pause, Lamplight goes on in grey, and Tab takes it."
+
+
+class Window(QMainWindow):
+    """The parts of one window, and what its menus do."""
+
+    open_wanted = Signal(Path)
+    """The writer wants this file, in whatever window."""
+    new_window_wanted = Signal()
+    quit_wanted = Signal()
+    closed = Signal()
+    """It is closed for good."""
+
+    def __init__(self, desk: Desk, model: ModelChoice, memory: Memory) -> None:
+        super().__init__()
+        self.desk = desk
+        self.model = model
+        self.memory = memory
+        self.editor = Editor(desk.settings)
+        self.editor.setAccessibleName("Text")
+        self.editor.setPlaceholderText(EMPTY)
+        self.completer = Completer(self.editor, desk, self)
+        self.find_bar = FindBar(self.editor)
+        self.notices = NoticeBar()
+        self.document = Document(self.editor, desk.data_dir, self)
+        self.filing = Filing(self, self.document, self.notices, memory)
+        self._files: FilesPanel | None = None
+        self._settled = False
+        self._alone = False
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.editor, 1)
+        column.addWidget(self.find_bar)
+        column.addWidget(self.notices)
+        self.setCentralWidget(inside)
+        self.setFocusProxy(self.editor)
+        self.menus = Menus(self)
+        self.status = WritingStatusBar(self.editor, model, self.menus.model)
+        self.setStatusBar(self.status)
+        self.setAcceptDrops(True)
+        self.resize(FIRST_SIZE)
+        self._connect()
+        self._show_document()
+        self._take(desk.settings.current)
+        self.editor.setFocus()
+
+    # -- the File menu ---------------------------------------------------------------------
+
+    def new(self) -> None:
+        """Begin a new text here, once the present one has been dealt with."""
+        self.filing.settle(self.document.new)
+
+    def open(self, path: Path) -> None:
+        """Open a file: here if nothing was written here yet, else in a window of its own."""
+        self.open_wanted.emit(path)
+
+    def open_dialog(self) -> None:
+        """Ask for a file and open it."""
+        dialog = QFileDialog(self, "Open", str(self._folder_to_open()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(TEXT_SUFFIXES))
+        dialog.setNameFilters([f"Texts ({patterns})", "All files (*)"])
+        dialog.fileSelected.connect(lambda name: self.open(Path(name)))
+        dialog.open()
+
+    def open_folder_dialog(self) -> None:
+        """Ask for a folder and list its texts."""
+        dialog = QFileDialog(self, "Open folder", str(self._folder_to_open()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda name: self.open_folder(Path(name)))
+        dialog.open()
+
+    def open_folder(self, folder: Path) -> None:
+        """List the texts of `folder` beside the editor."""
+        self.document.folder = folder
+        self.memory.add("folders", folder)
+        self.menus.files.setChecked(True)
+        self.show_files(True)
+        self._files_panel().show_folder(folder)
+
+    def place_as_before(self) -> None:
+        """Put it where the window that was closed last was."""
+        self.restoreGeometry(QByteArray.fromBase64(self.memory.geometry.encode()))
+
+    def close_now(self, *, discard: bool) -> None:
+        """Close without a question; unsaved text is thrown away or offered at the next start."""
+        self._settled = True
+        self.document.close(discard=discard)
+        self.close()
+
+    # -- the other menus -------------------------------------------------------------------
+
+    def change(self, **values: Any) -> None:
+        """Change a setting, and say so if it can't be kept."""
+        try:
+            self.desk.settings.change(**values)
+        except SettingsError as error:
+            self.notices.tell(str(error))
+
+    def settings(self) -> None:
+        """Open the settings."""
+        from studio.ui.settings_dialog import SettingsDialog  # here: not needed to start
+
+        SettingsDialog(self.desk.settings, self).open()
+
+    def show_files(self, shown: bool) -> None:
+        """Show or hide the texts of the folder."""
+        if shown or self._files:
+            self._files_panel().setVisible(shown)
+
+    def show_full_screen(self, full: bool) -> None:
+        """Use the whole screen, or a window on it."""
+        self.setWindowState(
+            self.windowState() | Qt.WindowState.WindowFullScreen
+            if full
+            else self.windowState() & ~Qt.WindowState.WindowFullScreen
+        )
+
+    def show_text_alone(self, alone: bool) -> None:
+        """Hide everything but the text, and show the text on the whole screen."""
+        self._alone = alone
+        self.menuBar().setVisible(not alone)
+        self.status.setVisible(not alone)
+        self.show_files(not alone and self.menus.files.isChecked())
+        self.show_full_screen(alone)
+        if alone:
+            self.notices.show_notice(Notice(FOCUS_MODE, topic=FOCUS_MODE))
+        else:
+            self.notices.withdraw(FOCUS_MODE)
+
+    def show_tuning(self) -> None:
+        """Show what tuning needs, beside the text."""
+        from studio.ui.tuning_panel import TuningPanel  # here: not needed to start
+
+        for panel in self.findChildren(TuningPanel):
+            panel.close()
+            panel.deleteLater()
+        self.addDockWidget(
+            Qt.DockWidgetArea.RightDockWidgetArea, TuningPanel(self.desk.tuning_missing, self)
+        )
+
+    def keys(self) -> None:
+        """Show all keys."""
+        from studio.ui.help_dialogs import KeysDialog  # here: not needed to start
+
+        KeysDialog(self.menuBar(), self).open()
+
+    def about(self) -> None:
+        """Show version and licences."""
+        from studio.ui.help_dialogs import AboutDialog  # here: not needed to start
+
+        AboutDialog(self).open()
+
+    def focus_next_part(self) -> None:
+        """Move the focus from the text to the notice, the files, the model, and back."""
+        parts: list[tuple[QWidget, Any]] = [(self.editor, self.editor.setFocus)]
+        if self.notices.isVisible():
+            parts.append((self.notices, self.notices.take_focus))
+        if self._files and self._files.isVisible():
+            parts.append((self._files, self._files.take_focus))
+        if self.status.isVisible():
+            parts.append((self.status, self.status.take_focus))
+        focused = self.focusWidget()
+        here = next(
+            (
+                i
+                for i, (part, _) in enumerate(parts)
+                if focused and (part is focused or part.isAncestorOf(focused))
+            ),
+            -1,
+        )
+        parts[(here + 1) % len(parts)][1]()
+
+    # -- within ----------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self.document.changed.connect(self._show_document)
+        self.document.told.connect(self.notices.show_notice)
+        self.document.over.connect(self.notices.withdraw)
+        self.completer.told.connect(self.notices.tell)
+        self.completer.state_changed.connect(self.status.show_state)
+        self.editor.told.connect(self.notices.tell)
+        self.notices.left.connect(self.editor.setFocus)
+        stop = self.desk.settings.listen(self._take)
+        self.closed.connect(stop)
+
+    def _take(self, _: Settings) -> None:
+        self.menus.show_settings()
+
+    def _show_document(self) -> None:
+        document = self.document
+        name = document.name + (" (read only)" if document.read_only else "")
+        if document.opening:
+            name = f"Opening {document.opening.name}…"
+        self.setWindowTitle(f"{name}[*] — Lamplight")
+        self.setWindowModified(document.modified)
+        if self._files:
+            self._files.mark(document.path)
+
+    def _files_panel(self) -> FilesPanel:
+        if self._files is None:
+            self._files = FilesPanel(tuple(sorted(TEXT_SUFFIXES)), self)
+            self._files.chosen.connect(self._open_from_folder)
+            self._files.folder_wanted.connect(self.open_folder_dialog)
+            self._files.visibilityChanged.connect(self._files_shown)
+            self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self._files)
+        return self._files
+
+    def _files_shown(self, _: bool) -> None:
+        if self._files and not self._alone:
+            self.menus.files.setChecked(not self._files.isHidden())
+
+    def _open_from_folder(self, path: Path) -> None:
+        if path != self.document.path:
+            self.filing.open_after_asking(path)
+
+    def _folder_to_open(self) -> Path:
+        recent = self.memory.for_menu("files")
+        here = self.document.path or (recent[0] if recent else None)
+        return self.document.folder or (here.parent if here else Path.home())
+
+    # -- events ----------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.document.watch.look()
+        elif event.type() is QEvent.Type.WindowStateChange:
+            self.menus.full_screen.setChecked(self.isFullScreen())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._settled:
+            if self.document.modified:
+                event.ignore()
+                self.filing.settle(lambda: self.close_now(discard=True))
+                return
+            self._settled = True
+            self.document.close(discard=True)
+        if not self.isFullScreen():
+            self.memory.geometry = self.saveGeometry().toBase64().toStdString()
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _files_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for path in _files_in(event.mimeData()):
+            if path.is_dir():
+                self.open_folder(path)
+            else:
+                self.open(path)
+        event.acceptProposedAction()
+
+
+def _files_in(dragged: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in dragged.urls() if url.isLocalFile()]

@@ -1,0 +1,98 @@
+"""The settings dialog shows what is declared and changes it at once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
+from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
+
+from studio.settings import Settings, SettingsStore
+from studio.ui.settings_dialog import SettingsDialog
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SettingsStore:
+    return SettingsStore(tmp_path / "settings.json")
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, store: SettingsStore) -> SettingsDialog:
+    dialog = SettingsDialog(store)
+    dialog.show()
+    qtbot.addWidget(dialog)
+    return dialog
+
+
+def test_every_declared_setting_is_shown_with_its_sentence(dialog: SettingsDialog) -> None:
+    sentences = {label.text() for label in dialog.findChildren(QLabel)}
+    for each in Settings.declared():
+        control = dialog.findChild(QWidget, each.key)
+        assert control is not None, each.key
+        assert control.toolTip() == each.sentence
+        assert control.accessibleName() == each.label
+        assert each.sentence in sentences
+
+
+def test_a_setting_declared_tomorrow_needs_no_change_here(dialog: SettingsDialog) -> None:
+    assert len(dialog._controls) == len(fields(Settings))
+
+
+def test_a_change_holds_at_once(dialog: SettingsDialog, store: SettingsStore) -> None:
+    dialog.findChild(QCheckBox, "suggestions").click()
+    dialog.findChild(QSpinBox, "pause_ms").setValue(300)
+    dialog.findChild(QDoubleSpinBox, "draft_temperature").setValue(1.1)
+    theme = dialog.findChild(QComboBox, "theme")
+    theme.setCurrentIndex(theme.findData("dark"))
+    now = store.current
+    assert (now.suggestions, now.pause_ms, now.draft_temperature, now.theme) == (
+        False,
+        300,
+        1.1,
+        "dark",
+    )
+
+
+def test_a_change_elsewhere_is_shown(dialog: SettingsDialog, store: SettingsStore) -> None:
+    store.change(font_size_pt=20, font_family="A font that nobody has")
+    assert dialog.findChild(QSpinBox, "font_size_pt").value() == 20
+    assert dialog.findChild(QComboBox, "font_family").currentText() == "A font that nobody has"
+    assert store.current.font_family == "A font that nobody has"
+
+
+def test_opening_it_changes_nothing(tmp_path: Path, qtbot: QtBot) -> None:
+    store = SettingsStore(tmp_path / "own.json")
+    store.change(draft_min_p=0.02, n_ctx=2048, gpu_layers=7)
+    before = store.current
+    dialog = SettingsDialog(store)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert store.current == before
+
+
+def test_defaults_sets_the_page_back_and_no_other(
+    dialog: SettingsDialog, store: SettingsStore
+) -> None:
+    store.change(pause_ms=900, n_ctx=1024)
+    dialog.show_group("Model")
+    dialog._set_back()
+    assert store.current.n_ctx == Settings().n_ctx
+    assert store.current.pause_ms == 900
+
+
+def test_settings_that_can_not_be_kept_say_so(dialog: SettingsDialog, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").mkdir()
+    dialog.findChild(QSpinBox, "pause_ms").setValue(300)
+    assert "could not be kept" in dialog._complaint.text()
+    assert dialog._complaint.isVisible()
+
+
+def test_a_closed_dialog_hears_of_no_change(qtbot: QtBot, store: SettingsStore) -> None:
+    dialog = SettingsDialog(store)
+    dialog.show()
+    dialog.close()
+    qtbot.waitUntil(lambda: not isValid(dialog))
+    store.change(pause_ms=123)

@@ -1,0 +1,81 @@
+"""Both themes can be read, and the desktop's choice is followed."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from studio.settings import Settings, SettingsStore
+from studio.ui.theme import DARK, LIGHT, Colours, Theme, palette_of, writing_font
+
+Role = QPalette.ColorRole
+Group = QPalette.ColorGroup
+
+
+def _luminance(colour: QColor) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+
+    def linear(channel: float) -> float:
+        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(each) for each in (colour.redF(), colour.greenF(), colour.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: QColor, other: QColor) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_all_text_can_be_read(colours: Colours) -> None:
+    palette = palette_of(colours)
+    pairs = [
+        *product([Role.WindowText, Role.PlaceholderText, Role.Link], [Role.Window, Role.Base]),
+        (Role.Text, Role.Base),
+        (Role.Text, Role.AlternateBase),
+        (Role.ButtonText, Role.Button),
+        (Role.ToolTipText, Role.ToolTipBase),
+        (Role.HighlightedText, Role.Highlight),
+    ]
+    for text, ground in pairs:
+        found = _contrast(palette.color(text), palette.color(ground))
+        assert found >= 4.5, f"{text.name} on {ground.name}: {found:.1f}"
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_disabled_text_can_be_made_out_and_looks_disabled(colours: Colours) -> None:
+    palette = palette_of(colours)
+    for text, ground in ((Role.WindowText, Role.Window), (Role.ButtonText, Role.Button)):
+        disabled = palette.color(Group.Disabled, text)
+        assert _contrast(disabled, palette.color(Group.Disabled, ground)) >= 2.5
+        assert disabled != palette.color(Group.Active, text)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_differences_can_be_read_on_their_grounds(colours: Colours) -> None:
+    text = QColor(colours.text)
+    for ground in (colours.added, colours.added_word, colours.removed, colours.removed_word):
+        assert _contrast(text, QColor(ground)) >= 4.5
+
+
+def test_the_theme_follows_the_setting(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
+    store = SettingsStore(tmp_path / "settings.json")
+    theme = Theme(qapp, store)
+    store.change(theme="dark")
+    assert theme.dark
+    assert qapp.palette().color(Role.Base) == QColor(DARK.paper)
+    store.change(theme="light")
+    assert qapp.palette().color(Role.Base) == QColor(LIGHT.paper)
+
+
+def test_the_writer_chooses_the_font_and_a_serif_one_is_there_without(qtbot: QtBot) -> None:
+    own = writing_font(Settings(font_family="My Own Font", font_size_pt=18))
+    assert own.families()[0] == "My Own Font"
+    assert own.pointSize() == 18
+    assert "Georgia" in writing_font(Settings()).families()

@@ -1,0 +1,231 @@
+"""Lamplight with real windows and files and an engine client that is told what to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.engine import Capabilities, Event, LoadOptions, Request
+from studio.engine.client import EngineClient, Failed, Ready, Status
+from studio.settings import SettingsStore
+from studio.ui.application import Lamplight
+from studio.ui.desk import Desk
+from studio.ui.window import Window
+
+D = TypeVar("D", bound=QDialog)
+INCLUDED = Path("/models/included.gguf")
+
+
+@dataclass
+class ToldClient:
+    """An engine client without an engine: tests say what becomes of a model."""
+
+    loads: list[LoadOptions] = field(default_factory=list)
+    listeners: list[Callable[[Status], None]] = field(default_factory=list)
+    capabilities: Capabilities | None = None
+    closed: bool = False
+
+    def listen(self, on_status: Callable[[Status], None]) -> Callable[[], None]:
+        self.listeners.append(on_status)
+        return lambda: self.listeners.remove(on_status)
+
+    def load(self, options: LoadOptions) -> None:
+        self.loads.append(options)
+
+    def ask(self, _request: Request, _on_event: Callable[[Event | Failed], None]) -> int:
+        return 1
+
+    def cancel(self, ticket: int) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def says(self, status: Status) -> None:
+        if isinstance(status, Ready):
+            self.capabilities = status.capabilities
+        for listener in list(self.listeners):
+            listener(status)
+        QApplication.processEvents()
+
+    def is_ready(self, path: Path = INCLUDED) -> None:
+        self.says(
+            Ready(
+                Capabilities(
+                    name="SmolLM2 135M Instruct",
+                    path=path,
+                    architecture="llama",
+                    n_params=134_515_008,
+                    n_ctx=4096,
+                    n_ctx_train=8192,
+                    n_vocab=49_152,
+                    device="CPU, 2 threads",
+                    can_shift=True,
+                    can_rewind=True,
+                )
+            )
+        )
+
+
+class House:
+    """A running Lamplight and what a writer does with it."""
+
+    def __init__(self, qtbot: QtBot, desk: Desk, client: ToldClient) -> None:
+        self.qtbot = qtbot
+        self.desk = desk
+        self.client = client
+        self.lamplight = self._begun()
+
+    def _begun(self) -> Lamplight:
+        return Lamplight(cast(QApplication, QApplication.instance()), self.desk)
+
+    @property
+    def window(self) -> Window:
+        """The newest window."""
+        return self.lamplight.windows[-1]
+
+    def opens(self, *files: Path) -> Window:
+        """Start with these files, and wait until they are open."""
+        self.lamplight.begin(files)
+        for file in files:
+            if not file.is_dir():
+                self.waits(lambda file=file: file in self._open_files())
+        QApplication.processEvents()
+        return self.window
+
+    def _open_files(self) -> list[Path | None]:
+        return [window.document.path for window in self.lamplight.windows]
+
+    def types(self, text: str) -> None:
+        """At the end of the newest window's text."""
+        editor = self.window.editor
+        cursor = editor.textCursor()
+        cursor.movePosition(cursor.MoveOperation.End)
+        editor.setTextCursor(cursor)
+        QTest.keyClicks(editor, text)
+
+    def waits(self, until: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(until()), timeout=10_000)
+
+    def notice(self) -> str:
+        """The sentence that is shown."""
+        current = self.window.notices.current
+        return current.sentence if current else ""
+
+    def clicks_notice(self, label: str) -> None:
+        """A button of the notice."""
+        _click(self.window.notices, label)
+
+    def question(self) -> str:
+        """What the writer is asked."""
+        boxes = [
+            widget
+            for widget in QApplication.topLevelWidgets()
+            if isinstance(widget, QMessageBox) and widget.isVisible()
+        ]
+        return boxes[0].text() if boxes else ""
+
+    def answers(self, label: str) -> None:
+        """The question that is asked."""
+        self.waits(self.question)
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, QMessageBox) and widget.isVisible():
+                _click(widget, label)
+                return
+
+    def dialog(self, kind: type[D]) -> D:
+        """The dialog of this kind, as soon as it is there."""
+        self.waits(lambda: self._dialogs(kind))
+        return self._dialogs(kind)[0]
+
+    def clicks(self, dialog: QWidget, label: str) -> None:
+        _click(dialog, label)
+
+    def _dialogs(self, kind: type[D]) -> list[D]:
+        return [
+            widget
+            for widget in QApplication.topLevelWidgets()
+            if isinstance(widget, kind) and widget.isVisible()
+        ]
+
+    def crashes(self) -> None:
+        """End as a signal ends it: without a question, and nothing thrown away."""
+        for window in list(self.lamplight.windows):
+            window.close_now(discard=False)
+        self.lamplight.model.end()
+
+    def starts_again(self, *files: Path) -> Window:
+        self.lamplight = self._begun()
+        return self.opens(*files)
+
+    def ends(self) -> None:
+        for window in list(self.lamplight.windows):
+            for dialog in window.findChildren(QDialog):
+                dialog.close()
+            window.close_now(discard=True)
+        if self.client.listeners:
+            self.lamplight.model.end()
+
+
+def _click(within: QWidget, label: str) -> None:
+    for button in within.findChildren(QPushButton):
+        if button.text().replace("&", "").startswith(label) and button.isVisible():
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+            QApplication.processEvents()
+            return
+    raise AssertionError(f"there is no button “{label}”")
+
+
+@pytest.fixture
+def client() -> ToldClient:
+    return ToldClient()
+
+
+@pytest.fixture
+def desk(client: ToldClient, tmp_path: Path) -> Desk:
+    return Desk(
+        settings=SettingsStore(tmp_path / "settings.json"),
+        client=cast(EngineClient, client),
+        data_dir=tmp_path / "data",
+        default_model=lambda: INCLUDED,
+        download_default=lambda: INCLUDED,
+        model_override=None,
+        tuning_missing=lambda: None,
+    )
+
+
+@pytest.fixture
+def house(qtbot: QtBot, desk: Desk, client: ToldClient) -> Iterator[House]:
+    house = House(qtbot, desk, client)
+    yield house
+    house.ends()
+
+
+@pytest.fixture
+def house_with(qtbot: QtBot, desk: Desk, client: ToldClient) -> Iterator[Callable[..., House]]:
+    """A house whose desk differs in something."""
+    houses: list[House] = []
+
+    def build(**changes: Any) -> House:
+        houses.append(House(qtbot, replace(desk, **changes), client))
+        return houses[-1]
+
+    yield build
+    for house in houses:
+        house.ends()
+
+
+@pytest.fixture
+def chapter(tmp_path: Path) -> Path:
+    path = tmp_path / "novel" / "chapter.txt"
+    path.parent.mkdir()
+    path.write_text("The lamp was lit.\n", "utf-8")
+    return path
