@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -50,9 +51,10 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
 
 def _probe(name: str, keys: int, env: dict[str, str]) -> dict[str, float]:
     """Figures of one run in a process and a home folder of its own."""
+    program = [sys.executable, "-m", "studio.bench.window"]
     with tempfile.TemporaryDirectory(prefix="lamplight-bench-") as home:
         done = subprocess.run(
-            [sys.executable, "-m", "studio.bench.window", name, home, str(keys)],
+            [*program, name, home, str(keys), repr(time.time())],
             env=env,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,4 +1,4 @@
-"""A process with a window to be measured: `python -m studio.bench.window NAME HOME KEYS`."""
+"""A process with a window to be measured: `python -m studio.bench.window NAME HOME KEYS BORN`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ def main() -> int:
     """Measure one group of figures and print them as JSON; the exit code."""
     from studio.ui.probe import measure
 
-    name, home, keys = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    desk = make_desk(None, Places(home / "settings.json", home / "data"))
-    return measure(desk, name, home, keys)
+    name, home, keys, born_s = sys.argv[1:]
+    folder = Path(home)
+    desk = make_desk(None, Places(folder / "settings.json", folder / "data"))
+    return measure(desk, name, folder, int(keys), float(born_s))
 
 
 if __name__ == "__main__":

@@ -223,7 +223,7 @@ class EngineClient:
                 worker.retire()
 
     def _tell(self, status: Status) -> None:
-        log.info("%s", status)
+        log.log(logging.DEBUG if isinstance(status, Loading) else logging.INFO, "%s", status)
         for listener in list(self._listeners):
             listener(status)
 

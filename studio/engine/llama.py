@@ -110,7 +110,8 @@ class LlamaEngine:
         self._model: C.llama_model_p | None = None
         self._context: C.llama_context_p | None = None
         refuse_unfit(options.path)
-        n_threads = options.n_threads or default_threads()
+        # One core is left to the window: decoding waits for its slowest thread.
+        n_threads = options.n_threads or max(1, cores() - 1)
         with native.captured_log() as lines:
             self._model = _load_model(options, on_progress)
         if not self._model:
@@ -486,7 +487,8 @@ class LlamaEngine:
         params.n_batch = params.n_ubatch = max(CHUNK, SEQUENCES)
         params.n_seq_max = SEQUENCES
         params.kv_unified = True
-        params.n_threads = params.n_threads_batch = n_threads
+        params.n_threads = n_threads
+        params.n_threads_batch = options.n_threads or cores()
         params.no_perf = True
         if not C.llama_supports_gpu_offload():
             # Exact over all chunk sizes, and on a CPU no slower (docs/architecture.md).
@@ -523,8 +525,8 @@ class LlamaEngine:
         return buffer.value.decode("utf-8", "replace") if n >= 0 else ""
 
 
-def default_threads() -> int:
-    """Threads for a machine with nothing else to go by: its physical cores."""
+def cores() -> int:
+    """The machine's physical cores."""
     return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
 
 

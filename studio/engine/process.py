@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import queue
 import subprocess
@@ -17,6 +18,9 @@ from studio.engine.messages import FromWorker, Load, ToWorker
 
 log = logging.getLogger(__name__)
 
+_SPINS = "1000"
+"""How long OpenMP's threads wait actively for each other. GNU's default, for ever, makes a token
+take 40 times as long while another program keeps a core busy (docs/benchmarks.md)."""
 _LOG_BYTES = 2**20
 """The worker's log is begun anew above this size."""
 
@@ -101,5 +105,6 @@ def _popen(command: list[str], stderr: int) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
+        env={"GOMP_SPINCOUNT": _SPINS, **os.environ},
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )

@@ -85,8 +85,9 @@ class Window:
 
     def _find(self) -> bool:
         assert self.process.poll() is None, self.log
+        title = f"{Path(self.words[0]).name}.*Lamplight" if self.words else "Lamplight"
         found = self.xdotool(
-            "search", "--onlyvisible", "--pid", str(self.process.pid), "--name", "Lamplight"
+            "search", "--onlyvisible", "--pid", str(self.process.pid), "--name", title
         )
         self.id = (found.split() or [""])[-1]
         return bool(self.id)
@@ -97,7 +98,14 @@ class Window:
         ).stdout
 
     def focus(self) -> None:
-        self.xdotool("windowfocus", "--sync", self.id)
+        """Give the window the keys; on a bare display nobody else does."""
+
+        def has_focus() -> bool:
+            self.xdotool("windowfocus", self.id)
+            return self.xdotool("getwindowfocus").strip() == self.id
+
+        wait_until(has_focus, message="the window did not take the focus")
+        time.sleep(0.1)  # until Qt has heard of it
 
     def type(self, text: str) -> None:
         self.xdotool("type", "--delay", "15", text)
