@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from studio.engine import Ended, Event, Finished, Piece, Reading, Sampling
+from studio.engine import Ended, Event, Finished, Piece, Reading
 from studio.engine.client import Failed
+from studio.library.presets import presets
 from studio.settings import Settings
 from studio.ui import engine_bridge
 from studio.ui.desk import Desk
@@ -46,7 +48,11 @@ def options_from(settings: Settings) -> Options:
         pause_ms=settings.pause_ms,
         suggestion_tokens=settings.suggestion_tokens,
         draft_tokens=settings.draft_tokens,
-        draft_sampling=Sampling(temperature=settings.draft_temperature, min_p=settings.draft_min_p),
+        draft_sampling=replace(
+            presets()["story"],
+            temperature=settings.draft_temperature,
+            min_p=settings.draft_min_p,
+        ),
     )
 
 
