@@ -10,12 +10,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from studio import __version__
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from studio.engine import Capabilities, Piece, Request
     from studio.engine.client import EngineClient
 
@@ -153,7 +156,8 @@ def _edit(options: argparse.Namespace) -> int:
 def _draft(options: argparse.Namespace) -> int:
     """Continue PROMPT as plain text. The text alone goes to stdout, as it is written; with
     several versions, each under its number when all are done."""
-    from studio.engine import Request, Sampling
+    from studio.engine import Request
+    from studio.library.presets import presets
     from studio.writing.completion import heals_draft
 
     prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
@@ -163,7 +167,7 @@ def _draft(options: argparse.Namespace) -> int:
         prompt=prompt,
         max_tokens=options.max_tokens,
         versions=options.versions,
-        sampling=Sampling(seed=options.seed),
+        sampling=replace(presets()["story"], seed=options.seed),
         heal=heals_draft(prompt),
     )
     if options.versions == 1 and not options.json:
@@ -242,9 +246,10 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _stream_draft(prompt: str, model: Path | None) -> int:
     from studio.engine import Request
+    from studio.library.presets import presets
 
     sys.stdout.write(prompt)
-    return _stream(Request(prompt, max_tokens=80), model)
+    return _stream(Request(prompt, max_tokens=80, sampling=presets()["story"]), model)
 
 
 def _stream(request: Request, model: Path | None) -> int:
@@ -265,38 +270,40 @@ def _answer(
     progress: bool = False,
 ) -> Capabilities:
     """Open the model, ask, and pass the pieces on; what answered."""
-    from tqdm import tqdm
-
     from studio.app import Places, keep_log, new_client
-    from studio.engine import Piece
+    from studio.engine import Piece, Reading
 
     places = Places.of_user()
     keep_log(places)
     client = new_client(places)
-    total = request.max_tokens * request.versions
     try:
         capabilities = _open(client, model, places.settings)
-        with tqdm(
-            total=total,
-            desc="Writing",
-            unit=" tokens",
-            delay=_SHOW_PROGRESS_AFTER_S,
-            disable=not progress,
-            leave=False,
-        ) as bar:
+        # Pieces that are shown as they come are progress enough.
+        total = request.max_tokens * request.versions
+        with _bar("Reading", "token") as reading, _bar("Writing", "token", total) as writing:
             for event in client.stream(request):
                 if isinstance(event, Piece):
+                    reading.close()
                     on_piece(event)
-                    bar.update()
+                    if progress:
+                        writing.update()
+                elif isinstance(event, Reading):
+                    reading.total = event.total
+                    reading.update(event.done - reading.n)
     finally:
         client.close()
     return capabilities
 
 
-def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capabilities:
-    """Load the model asked for, the writer's own, or the default one, with a progress bar."""
+def _bar(what: str, unit: str, total: int | None = None) -> tqdm[NoReturn]:
+    """A progress bar on stderr, for what takes longer than a second."""
     from tqdm import tqdm
 
+    return tqdm(desc=what, unit=unit, total=total, delay=_SHOW_PROGRESS_AFTER_S, leave=False)
+
+
+def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capabilities:
+    """Load the model asked for, the writer's own, or the default one, with a progress bar."""
     from studio.app import load_options
     from studio.library import DefaultModel, LibraryError
     from studio.settings import SettingsStore
@@ -310,9 +317,7 @@ def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capa
             model = default.find()
         except LibraryError:
             model = default.download()
-    with tqdm(
-        total=100, desc="Loading the model", unit="%", delay=_SHOW_PROGRESS_AFTER_S, leave=False
-    ) as bar:
+    with _bar("Loading the model", "%", 100) as bar:
 
         def show(fraction: float) -> None:
             bar.update(round(fraction * 100) - bar.n)
