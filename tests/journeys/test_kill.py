@@ -57,4 +57,4 @@ def test_no_kill_costs_more_than_a_second_of_typing(open_window: Open, tmp_path:
         )
         for recovery in found:
             recovery.discard()  # or the next window would open with it
-    assert recovered_from_journal > ROUNDS / 2
+    assert recovered_from_journal >= ROUNDS / 5, "the journal was hardly ever needed"
