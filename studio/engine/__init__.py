@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +165,11 @@ class Request:
     """GBNF (llama.cpp's grammars/README.md) that the generated text follows from its start."""
     json_schema: str = ""
     """The same as a JSON schema."""
+    suffix: str = ""
+    """What follows the cursor. Models that can fill in the middle (`can_infill`) read it; the
+    others continue the prompt as if it were not there."""
+    adapters: tuple[tuple[Path, float], ...] = ()
+    """LoRA adapters (GGUF files) and their strengths, 0 to 2."""
     alternatives: int = 0
     """How many of the likeliest tokens to tell at each place; with 0, `Piece.tokens` is empty."""
     heal: bool = True
@@ -178,6 +183,8 @@ class Request:
             raise RequestError("A stop text may not be empty.")
         if any(not text.strip() for text in self.banned):
             raise RequestError("A banned phrase may not be empty.")
+        for path, strength in self.adapters:
+            _within(f"The strength of ‘{path.name}’", strength, 0.0, 2.0)
         if self.grammar and self.json_schema:
             raise RequestError("Give a grammar or a JSON schema, not both.")
         if not self.prompt.isascii() and any("\ud800" <= c <= "\udfff" for c in self.prompt):
@@ -244,6 +251,8 @@ class Finished:
     generated_tokens: int
     prompt_ms: float
     decode_ms: float
+    exact: bool = True
+    """False if parts of the context were moved rather than evaluated at their places."""
 
 
 Event = Piece | Reading | Ended | Finished
@@ -269,6 +278,8 @@ class Capabilities:
     """The context can be moved along without evaluating it again."""
     can_rewind: bool
     """The end of the context can be taken back at any place."""
+    can_infill: bool
+    """The model reads `Request.suffix`."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +291,10 @@ class LoadOptions:
     n_threads: int | None = None
     gpu_layers: int = -1
     """Layers to put on a GPU if there is one; -1 for all."""
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    """Auto is off on a CPU and llama.cpp's own choice on a GPU."""
+    kv_type: Literal["f16", "q8_0"] = "f16"
+    """How keys and values are kept; q8_0 takes half the memory and needs flash attention."""
 
     def __post_init__(self) -> None:
         _within("n_ctx", self.n_ctx, 256, 1_048_576)

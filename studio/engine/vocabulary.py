@@ -68,6 +68,13 @@ class Vocabulary:
                 return list(ids[:n])
             room = -n
 
+    def special(self, text: str) -> int | None:
+        """The special token that is written so, if there is one."""
+        tokens = self.tokenize(text, special=True, start=False)
+        if len(tokens) == 1 and C.llama_vocab_is_control(self.handle, tokens[0]):
+            return tokens[0]
+        return None
+
     def beginning(self) -> list[int]:
         """The tokens of an empty text: what a model reads before the first word."""
         tokens = self.tokenize("")

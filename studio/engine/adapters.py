@@ -1,0 +1,56 @@
+"""LoRA adapters of a context, changed between two batches without loading the base again."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import llama_cpp.llama_cpp as C
+
+from studio.engine import ModelFileError, native
+from studio.engine.cache import AdapterKey
+from studio.engine.context import Context
+
+
+class Adapters:
+    """All adapters that were asked for so far stay loaded; a set of them is in use."""
+
+    def __init__(self, model: C.llama_model_p, context: Context) -> None:
+        self._model = model
+        self._context = context
+        self._loaded: dict[str, C.llama_adapter_lora_p] = {}
+        self._in_use: AdapterKey = ()
+
+    def load(self, key: AdapterKey) -> None:
+        """Make sure that all of `key` are loaded. Raises `ModelFileError`."""
+        for name, _ in key:
+            if name not in self._loaded:
+                self._loaded[name] = self._open(Path(name))
+
+    def use(self, key: AdapterKey) -> None:
+        """Compute with exactly these adapters from the next batch on.
+
+        Keys and values of earlier tokens are not touched: the cache keeps them apart by `key`.
+        """
+        if key == self._in_use:
+            return
+        handles = (C.llama_adapter_lora_p_ctypes * len(key))(*[self._loaded[n] for n, _ in key])
+        strengths = (ctypes.c_float * len(key))(*[strength for _, strength in key])
+        code = C.llama_set_adapters_lora(self._context.handle, handles, len(key), strengths)
+        if code != 0:
+            raise ModelFileError("The adapters could not be used together with this model.")
+        self._in_use = key
+
+    def _open(self, path: Path) -> C.llama_adapter_lora_p:
+        if not path.is_file():
+            raise ModelFileError(f"There is no adapter file ‘{path}’. It may have been moved.")
+        with native.captured_log() as lines:
+            opened = C.llama_adapter_lora_init(self._model, str(path).encode())
+        if not opened:
+            reason = next((line for line in reversed(lines) if "fail" in line), "")
+            reason = reason.rpartition("error: ")[2] or reason.rpartition(": ")[2]
+            raise ModelFileError(
+                f"The adapter ‘{path.name}’ does not fit this model"
+                f"{f' ({reason.strip()})' if reason else ''}. Choose one that was made for it."
+            )
+        return opened

@@ -1,0 +1,171 @@
+"""A llama.cpp context: evaluating batches, and the memory that they leave behind."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Sequence
+
+import llama_cpp.llama_cpp as C
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from studio.engine import EngineError, LoadOptions, ModelFileError, RequestError, native
+
+CHUNK = 64
+"""Rows evaluated at a time: what a cancelled prompt may still cost on a CPU."""
+SEQUENCES = 16
+_SPARE_CELLS = 1024
+"""Cells beyond the context window, for drafts and versions beside the document."""
+_KV_TYPES = {"f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0}
+_TRIAL_S = 0.25
+"""How long each number of threads is tried."""
+
+
+class NoRoom(Exception):
+    """The KV cache has no cells left for a batch."""
+
+
+class Context:
+    """The context of a loaded model. Raises `ModelFileError` when there is no memory for it."""
+
+    def __init__(self, model: C.llama_model_p, options: LoadOptions) -> None:
+        trained = C.llama_model_n_ctx_train(model)
+        self.n_ctx = min(options.n_ctx, trained) if trained else options.n_ctx
+        self.n_vocab: int = C.llama_vocab_n_tokens(C.llama_model_get_vocab(model))
+        params = C.llama_context_default_params()
+        params.n_ctx = self.n_ctx + _SPARE_CELLS
+        params.n_batch = params.n_ubatch = max(CHUNK, SEQUENCES)
+        params.n_seq_max = SEQUENCES
+        params.kv_unified = True
+        params.no_perf = True
+        params.type_k = params.type_v = _KV_TYPES[options.kv_type]
+        params.flash_attn_type = _flash_attention(options)
+        params.n_threads_batch = options.n_threads or cores()
+        # One core is left to the window: decoding waits for its slowest thread.
+        params.n_threads = options.n_threads or max(1, cores() - 1)
+        self.n_threads = int(params.n_threads)
+        self._n_threads_batch = int(params.n_threads_batch)
+        self.handle = C.llama_init_from_model(model, params)
+        if not self.handle:
+            raise ModelFileError(
+                f"There is not enough memory for ‘{options.path.name}’ with a context window of "
+                f"{self.n_ctx:,} tokens. Choose a smaller window in Settings, or a smaller model."
+            )
+        self.memory = C.llama_get_memory(self.handle)
+        self.can_shift = bool(C.llama_memory_can_shift(self.memory))
+        self._abort = native.AbortFlag()
+        self._abort.install(self.handle)
+        self._batch = native.Batch(max(CHUNK, SEQUENCES))
+        self.evaluated = 0
+        """Rows evaluated so far, prompts and generated tokens alike."""
+        self.can_rewind = self._try_to_rewind()
+
+    def decode(
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int] | range,
+        sequences: int | Sequence[int],
+        outputs: bool,
+    ) -> bool:
+        """Evaluate one batch; False if it was interrupted and has left nothing behind.
+
+        With `outputs` the logits of every row are wanted, else of the last one. Raises `NoRoom`.
+        """
+        batch = self._batch.fill(tokens, positions, sequences, outputs)
+        code = C.llama_decode(self.handle, batch)
+        if code == 0:
+            self.evaluated += len(tokens)
+            return True
+        if code == 2:
+            self._abort.clear()
+            return False
+        if code == 1:
+            raise NoRoom
+        raise EngineError(f"The model could not go on (llama.cpp answered {code}).")
+
+    def row(self, index: int) -> NDArray[np.float32]:
+        """A copy of the logits of one output row of the last batch; shape (n_vocab,)."""
+        return native.logits_row(self.handle, index, self.n_vocab)
+
+    def rows(self, n: int) -> NDArray[np.float32]:
+        """A copy of the logits of all `n` output rows of the last batch."""
+        pointer = C.llama_get_logits(self.handle)
+        return np.ctypeslib.as_array(pointer, (n, self.n_vocab)).copy()
+
+    def interrupt(self) -> None:
+        """From any thread: abort the batch that is being evaluated, or the next one."""
+        self._abort.set()
+
+    def measure_threads(self) -> None:
+        """Find out how many threads decode fastest here, and use them.
+
+        Of numbers within a tenth of the best the smallest is taken: the rest of the machine
+        is the writer's.
+        """
+        costs_ms: dict[int, float] = {}
+        for n in sorted({max(1, cores() // 2), max(1, cores() - 1), cores()}):
+            C.llama_set_n_threads(self.handle, n, self._n_threads_batch)
+            self.decode([0], [0], 0, outputs=False)  # threads are started by the first batch
+            times: list[float] = []
+            until = time.monotonic() + _TRIAL_S
+            while len(times) < 3 or time.monotonic() < until:
+                began = time.monotonic()
+                self.decode([0], [len(times) + 1], 0, outputs=False)
+                times.append((time.monotonic() - began) * 1000)
+                if sum(times) > 10 * _TRIAL_S * 1000:
+                    break
+            costs_ms[n] = float(np.median(times))
+            C.llama_memory_seq_rm(self.memory, 0, -1, -1)
+        best = min(costs_ms.values())
+        self.use_threads(min(n for n, cost in costs_ms.items() if cost <= 1.1 * best))
+
+    def use_threads(self, n: int) -> None:
+        """Decode with `n` threads."""
+        self.n_threads = n
+        C.llama_set_n_threads(self.handle, n, self._n_threads_batch)
+
+    def close(self) -> None:
+        C.llama_free(self.handle)
+
+    def _try_to_rewind(self) -> bool:
+        """Whether the end of a sequence can be taken back; recurrent models can't."""
+        self.decode([0, 0], range(2), 0, outputs=False)
+        taken_back = bool(C.llama_memory_seq_rm(self.memory, 0, 1, -1))
+        C.llama_memory_clear(self.memory, True)
+        return taken_back
+
+
+def cores() -> int:
+    """The machine's physical cores."""
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+
+
+def has_gpu() -> bool:
+    """Whether this build of llama.cpp can offload layers to a device."""
+    return bool(C.llama_supports_gpu_offload())
+
+
+def full(what: str = "versions") -> RequestError:
+    """The error for a cache that has no room even when all that is idle was dropped."""
+    return RequestError(
+        "The context window is full. Choose a larger one in Settings, or ask for fewer or "
+        f"shorter {what}."
+    )
+
+
+def metadata(model: C.llama_model_p, key: str) -> str:
+    """A value of the GGUF file's metadata as text; empty if there is none."""
+    buffer = ctypes.create_string_buffer(256)
+    n = C.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if n >= 0 else ""
+
+
+def _flash_attention(options: LoadOptions) -> int:
+    if options.flash_attention == "on" or options.kv_type != "f16":  # quantized V needs it
+        return int(C.LLAMA_FLASH_ATTN_TYPE_ENABLED)
+    if options.flash_attention == "off" or not has_gpu():
+        # Exact over all sizes of batches, and on a CPU faster (docs/architecture.md).
+        return int(C.LLAMA_FLASH_ATTN_TYPE_DISABLED)
+    return int(C.LLAMA_FLASH_ATTN_TYPE_AUTO)

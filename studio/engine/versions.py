@@ -1,0 +1,213 @@
+"""Writing the versions of one request, a token at a time and side by side in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.engine import MAX_VERSIONS, Ended, Event, Piece, Request, Token, Why
+from studio.engine.cache import Cache, Sequence
+from studio.engine.output import Output, Phrases, Verdict
+from studio.engine.sampler import Sampler, grammar_of, log_softmax_of
+from studio.engine.vocabulary import Vocabulary
+
+_PENALTY_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A token of a version, and what it takes to choose otherwise in its place."""
+
+    at: int
+    """Its place in the sequence."""
+    token: int
+    log_prob: float
+    row: NDArray[np.float32]
+    spell: bytes
+    """What was still to be spelled before it."""
+
+
+@dataclass
+class _Version:
+    """One version being written."""
+
+    index: int
+    sequence: Sequence
+    sampler: Sampler
+    output: Output[_Chosen]
+    spell: bytes
+    tokens: list[int]
+    """Prompt and what was chosen; the last one is not evaluated yet."""
+    generated: int = 0
+    taken_back: int = 0
+    bans: dict[int, list[int]] = field(default_factory=dict)
+    """Tokens that led to a banned phrase, by their place in the sequence."""
+    why: Why | None = None
+
+
+class Versions:
+    """The versions of a request. Close it when done."""
+
+    def __init__(self, request: Request, vocabulary: Vocabulary, cache: Cache, n_ctx: int) -> None:
+        self._request = request
+        self._vocabulary = vocabulary
+        self._cache = cache
+        self._n_ctx = n_ctx
+        self._grammar = grammar_of(request)
+        self._phrases = Phrases.of(request.stop, request.banned)
+        self._versions: list[_Version] = []
+
+    def open(self, sequence: Sequence, prompt: list[int], spell: bytes) -> None:
+        """Add a version that goes on from `prompt`, which is evaluated in `sequence`."""
+        index = len(self._versions)
+        self._versions.append(
+            _Version(
+                index=index,
+                sequence=sequence,
+                sampler=self._sampler(index, prompt),
+                output=Output(self._phrases),
+                spell=spell,
+                tokens=list(prompt),
+            )
+        )
+
+    @property
+    def generated(self) -> int:
+        """Tokens of text so far."""
+        return sum(version.generated for version in self._versions)
+
+    def write(self, row: NDArray[np.float32]) -> Iterator[Event | None]:
+        """All versions to their ends; `row` holds the logits after the prompt."""
+        for version in self._versions:
+            yield from self._choose(version, row)
+        while running := [v for v in self._versions if v.why is None]:
+            yield from self._step(running)
+
+    def close(self) -> None:
+        """Free the samplers."""
+        for version in self._versions:
+            version.sampler.close()
+
+    def _sampler(self, seed_offset: int, tokens: list[int]) -> Sampler:
+        sampler = Sampler(
+            self._request.sampling,
+            self._request.sampling.seed + seed_offset,
+            self._vocabulary.handle,
+            self._vocabulary.n_tokens,
+            grammar=self._grammar,
+        )
+        sampler.remember(tokens[-_PENALTY_TOKENS:])
+        return sampler
+
+    def _step(self, running: list[_Version]) -> Iterator[Event | None]:
+        """One more token for each version, in one batch."""
+        done = self._cache.decode(
+            [v.sequence for v in running],
+            [v.tokens[-1] for v in running],
+            [len(v.sequence.tokens) for v in running],
+            outputs=True,
+        )
+        if not done:
+            yield None
+            return
+        rows = [self._cache.row(i) for i in range(len(running))]
+        for version, row in zip(running, rows, strict=True):
+            version.sequence.tokens.append(version.tokens[-1])
+            yield from self._choose(version, row)
+        yield None
+
+    def _choose(self, version: _Version, row: NDArray[np.float32]) -> Iterator[Event | None]:
+        """Choose a version's next token and tell what it adds to the text."""
+        while True:
+            chosen = self._next(version, row)
+            if chosen is None or chosen.token in self._vocabulary.ends:
+                yield from self._end(version, Why.END)
+                return
+            piece = self._vocabulary.pieces[chosen.token]
+            version.tokens.append(chosen.token)
+            version.spell = chosen.spell[len(piece) :]
+            new = piece[len(chosen.spell) :]
+            version.generated += bool(new)
+            text, told, verdict = version.output.add(chosen, new)
+            if verdict is not Verdict.BANNED:
+                break
+            row = yield from self._take_back(version)
+        if text:
+            yield self._piece(version, text, told)
+        if verdict is Verdict.STOP:
+            yield from self._end(version, Why.STOP)
+        elif version.generated >= self._request.max_tokens:
+            yield from self._end(version, Why.LENGTH)
+        elif len(version.tokens) >= self._n_ctx:
+            yield from self._end(version, Why.CONTEXT)
+
+    def _next(self, version: _Version, row: NDArray[np.float32]) -> _Chosen | None:
+        """The next token of a version; None if there is none that may come."""
+        at = len(version.tokens)
+        banned = version.bans.get(at)
+        if banned:
+            row = row.copy()
+            row[banned] = -np.inf
+        allowed = self._vocabulary.spelling(version.spell) if version.spell else None
+        if np.isneginf(row if allowed is None else row[allowed]).all():
+            return None
+        token = version.sampler.choose(row, allowed)
+        log_prob = log_softmax_of(row if allowed is None else row[allowed], token, allowed)
+        return _Chosen(at, token, log_prob, row, version.spell)
+
+    def _take_back(self, version: _Version) -> Generator[Event | None, None, NDArray[np.float32]]:
+        """Go back to where a banned phrase began; the logits there."""
+        undone = version.output.take_back()
+        first = undone[0]
+        version.bans.setdefault(first.at, []).append(first.token)
+        version.spell = first.spell
+        pieces = self._vocabulary.pieces
+        version.generated -= sum(len(pieces[each.token]) > len(each.spell) for each in undone)
+        version.taken_back += 1
+        del version.tokens[first.at :]
+        self._cache.cut(version.sequence, first.at)
+        if len(version.sequence.tokens) < first.at:  # a model that can't be taken back
+            yield from self._cache.evaluate(version.sequence, version.tokens)
+        version.sampler.close()
+        seed_offset = version.index + MAX_VERSIONS * version.taken_back
+        version.sampler = self._sampler(seed_offset, version.tokens)
+        return first.row
+
+    def _piece(self, version: _Version, text: str, told: list[_Chosen]) -> Piece:
+        probability = float(np.exp(sum(chosen.log_prob for chosen in told)))
+        tokens = (
+            tuple(insight(self._vocabulary, c.token, c.row, n) for c in told)
+            if (n := self._request.alternatives)
+            else ()
+        )
+        return Piece(version.index, text, probability, tokens)
+
+    def _end(self, version: _Version, why: Why) -> Iterator[Event]:
+        version.why = why
+        text, told = version.output.rest()
+        if text:
+            yield self._piece(version, text, told)
+        yield Ended(version.index, why)
+
+
+def insight(
+    vocabulary: Vocabulary, token: int, row: NDArray[np.float32], alternatives: int
+) -> Token:
+    """A token and the likeliest ones in its place; `row` holds the logits before it."""
+    pieces = vocabulary.pieces
+    shift = float(row.max())
+    log_sum = shift + float(np.log(np.exp(row - shift).sum(dtype=np.float64)))
+    likeliest: list[int] = []
+    if alternatives:
+        top = np.argpartition(row, -alternatives)[-alternatives:]
+        likeliest = top[np.argsort(-row[top], kind="stable")].tolist()
+    return Token(
+        id=token,
+        spelling=pieces[token],
+        log_prob=float(row[token]) - log_sum,
+        rank=int((row > row[token]).sum()),
+        alternatives=tuple((t, pieces[t], float(row[t]) - log_sum) for t in likeliest),
+    )
