@@ -1,0 +1,212 @@
+"""What the llama.cpp engine does beyond the contract: adapters, long texts, both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.engine import (
+    GREEDY,
+    Finished,
+    LoadOptions,
+    ModelFileError,
+    Piece,
+    Request,
+    RequestError,
+    Token,
+)
+from studio.engine.llama import LlamaEngine
+from tests.gguf_files import write_lora, write_with_metadata
+
+STORY = (
+    "The keeper climbed the stairs of the lighthouse every evening, and every evening he "
+    "counted them: one hundred and twelve, worn hollow by those who had climbed before him. "
+)
+
+
+@pytest.fixture(scope="module")
+def engine(model_path: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lora(tmp_path_factory.mktemp("lora") / "voice.gguf")
+
+
+def answer(engine: LlamaEngine, prompt: str, **more: object) -> tuple[str, Finished]:
+    request = Request(prompt, max_tokens=12, sampling=GREEDY, **more)  # type: ignore[arg-type]
+    text, last = "", None
+    for event in engine.stream(request):
+        if isinstance(event, Piece):
+            text += event.text
+        last = event
+    assert isinstance(last, Finished)
+    return text, last
+
+
+def alone(model_path: Path, prompt: str, **more: object) -> str:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    try:
+        return answer(engine, prompt, **more)[0]
+    finally:
+        engine.close()
+
+
+def test_an_adapter_changes_the_text_and_its_removal_brings_it_back(
+    engine: LlamaEngine, lora: Path
+) -> None:
+    plain, _ = answer(engine, STORY)
+    bent, _ = answer(engine, STORY, adapters=((lora, 2.0),))
+    again, finished = answer(engine, STORY)
+    assert bent != plain
+    assert again == plain
+    assert finished.reused_tokens == finished.prompt_tokens, "the base's cache was kept"
+
+
+def test_nothing_evaluated_without_an_adapter_is_used_with_it(
+    engine: LlamaEngine, model_path: Path, lora: Path
+) -> None:
+    """Old keys and values would silently take most of the adapter's effect away."""
+    answer(engine, STORY + "At night")
+    text, finished = answer(engine, STORY + "At night", adapters=((lora, 1.5),))
+    assert finished.reused_tokens == 0
+    assert text == alone(model_path, STORY + "At night", adapters=((lora, 1.5),))
+
+
+def test_each_strength_has_a_cache_of_its_own(engine: LlamaEngine, lora: Path) -> None:
+    for strength in (0.5, 1.0, 0.5, 1.0):
+        _, finished = answer(engine, STORY, adapters=((lora, strength),))
+    assert finished.reused_tokens == finished.prompt_tokens
+
+
+def test_strength_zero_is_the_base(engine: LlamaEngine, lora: Path) -> None:
+    plain, _ = answer(engine, STORY)
+    assert answer(engine, STORY, adapters=((lora, 0.0),))[0] == plain
+
+
+def test_two_requests_with_different_adapters_may_take_turns(
+    engine: LlamaEngine, model_path: Path, lora: Path
+) -> None:
+    prompts = {(): STORY + "The sea", ((lora, 2.0),): STORY + "The wind"}
+    running = {
+        key: engine.stream(Request(prompt, max_tokens=10, sampling=GREEDY, adapters=key))
+        for key, prompt in prompts.items()
+    }
+    texts = dict.fromkeys(prompts, "")
+    while running:
+        for key, stream in list(running.items()):
+            event = next(stream, "over")
+            if isinstance(event, Piece):
+                texts[key] += event.text
+            elif event == "over":
+                del running[key]
+    assert texts[()].split()[:3] == alone(model_path, prompts[()]).split()[:3]
+    with_lora = ((lora, 2.0),)
+    expected = alone(model_path, prompts[with_lora], adapters=with_lora)
+    assert texts[with_lora].split()[:3] == expected.split()[:3]
+
+
+def test_a_bad_adapter_is_refused_with_a_sentence(
+    engine: LlamaEngine, model_path: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelFileError, match="There is no adapter file"):
+        answer(engine, STORY, adapters=((tmp_path / "gone.gguf", 1.0),))
+    with pytest.raises(ModelFileError, match="does not fit this model"):
+        answer(engine, STORY, adapters=((model_path, 1.0),))
+    with pytest.raises(RequestError, match=r"strength of ‘a\.gguf’ is 3"):
+        Request(STORY, adapters=((Path("a.gguf"), 3.0),))
+    assert answer(engine, STORY)[0]
+
+
+def paragraphs(n: int) -> list[str]:
+    return [f"{i}. On day {i * 7} the keeper wrote of wind {i % 12} and rain." for i in range(n)]
+
+
+def test_a_window_that_moves_on_evaluates_only_what_is_new(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    text = paragraphs(40)
+    answer(engine, "\n\n".join(text[:30]))
+    before = engine.evaluated_tokens
+    _, finished = answer(engine, "\n\n".join(text[10:31]))
+    assert not finished.exact
+    assert finished.prompt_tokens - finished.reused_tokens < 40
+    assert engine.evaluated_tokens - before < 60
+    engine.close()
+
+
+def first_token(engine: LlamaEngine, prompt: str) -> tuple[Token, bool]:
+    request = Request(prompt, max_tokens=1, sampling=GREEDY, alternatives=8, heal=False)
+    events = list(engine.stream(request))
+    (token,) = (e.tokens[0] for e in events if isinstance(e, Piece))
+    assert isinstance(events[-1], Finished)
+    return token, events[-1].exact
+
+
+def test_after_the_window_moved_the_model_thinks_nearly_the_same(model_path: Path) -> None:
+    text = paragraphs(40)
+    moved_on = "\n\n".join(text[10:31]) + " On that day the keeper"
+    fresh, engine = (LlamaEngine(LoadOptions(model_path, n_ctx=1024)) for _ in range(2))
+    answer(engine, "\n\n".join(text[:30]))
+    moved, exact = first_token(engine, moved_on)
+    assert not exact
+    expected, exact = first_token(fresh, moved_on)
+    assert exact
+    likely = {id_: log_prob for id_, _, log_prob in expected.alternatives}
+    assert moved.id in likely
+    assert moved.log_prob == pytest.approx(likely[moved.id], abs=0.7)
+    for each in (fresh, engine):
+        each.close()
+
+
+def test_cells_that_another_text_shares_are_never_moved_under_it(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    text = paragraphs(30)
+    whole = "\n\n".join(text)
+    stream = engine.stream(Request(whole, max_tokens=30, sampling=GREEDY))
+    written = ""
+    for event in stream:
+        if isinstance(event, Piece):
+            written += event.text
+            break
+    answer(engine, "\n\n".join(text[10:]))
+    for event in stream:
+        if isinstance(event, Piece):
+            written += event.text
+    assert written[:20] == alone(model_path, whole)[:20]
+    engine.close()
+
+
+def test_a_model_that_can_fill_in_reads_both_sides(model_path: Path, tmp_path: Path) -> None:
+    """The default model cannot; its file with three tokens named so shows the arrangement."""
+    path = write_with_metadata(
+        model_path,
+        tmp_path / "infill.gguf",
+        tokenizer__ggml__fim_pre_token_id=3,
+        tokenizer__ggml__fim_suf_token_id=4,
+        tokenizer__ggml__fim_mid_token_id=5,
+    )
+    engine = LlamaEngine(LoadOptions(path, n_ctx=1024))
+    assert engine.capabilities.can_infill
+    _, plain = answer(engine, "def f(x):\n    ")
+    _, both = answer(engine, "def f(x):\n    ", suffix="\n    return y\n")
+    suffix = engine.tokenize("\n    return y\n")
+    assert both.prompt_tokens == plain.prompt_tokens + len(suffix) + 3
+    engine.close()
+
+
+def test_a_model_that_cannot_fill_in_continues_the_prompt(engine: LlamaEngine) -> None:
+    assert not engine.capabilities.can_infill
+    plain, _ = answer(engine, STORY)
+    assert answer(engine, STORY, suffix=" The end.")[0] == plain
+
+
+def test_quantized_keys_and_values_need_half_the_memory_and_still_write(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024, kv_type="q8_0"))
+    text, _ = answer(engine, STORY)
+    assert len(text.split()) > 5
+    engine.close()
