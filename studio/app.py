@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import logging.handlers
 from collections.abc import Sequence
@@ -37,10 +38,11 @@ class Places:
         )
 
 
-def load_options(settings: Settings, path: Path) -> LoadOptions:
+def load_options(places: Places, settings: Settings, path: Path) -> LoadOptions:
     """How to load a model file with the writer's settings."""
     return LoadOptions(
-        path=path,
+        path=path.expanduser(),
+        threads_memo=places.data / "threads.json",
         n_ctx=settings.n_ctx,
         n_threads=settings.n_threads or None,
         gpu_layers=settings.gpu_layers,
@@ -55,10 +57,14 @@ def new_client(places: Places) -> EngineClient:
 def keep_log(places: Places) -> Path:
     """Log into the data folder, a few hundred kilobytes at most; where to."""
     path = places.data / "logs" / "lamplight.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        path, maxBytes=256 * 1024, backupCount=1, encoding="utf-8", delay=True
-    )
+    handler: logging.Handler
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=256 * 1024, backupCount=1, encoding="utf-8"
+        )
+    except OSError:
+        handler = logging.NullHandler()  # writing matters more than a log
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     return path
@@ -74,6 +80,7 @@ def make_desk(model: Path | None, places: Places) -> Desk:
         settings=SettingsStore(places.settings),
         client=new_client(places),
         data_dir=places.data,
+        load_options=functools.partial(load_options, places),
         default_model=default.find,
         download_default=default.download,
         model_override=model,

@@ -6,8 +6,10 @@ Heavy parts are imported where they are used, so that `lamplight --help` answers
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +21,7 @@ from studio import __version__
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from studio.app import Places
     from studio.engine import Capabilities, Piece, Request
     from studio.engine.client import EngineClient
 
@@ -109,7 +112,7 @@ def _command_parser() -> argparse.ArgumentParser:
         "line's first character",
     )
     complete.add_argument(
-        "--max-tokens", type=int, default=16, help="the longest completion (default 16 tokens)"
+        "--max-tokens", type=int, help="the longest completion, in tokens (default: the editor's)"
     )
     _add_json(complete)
     _add_model(complete)
@@ -197,21 +200,25 @@ def _draft(options: argparse.Namespace) -> int:
 def _complete(options: argparse.Namespace) -> int:
     """Print what the editor would suggest at a place of FILE. The same file and place give the
     same text."""
-    from studio.engine import GREEDY, Request
+    from studio.app import Places
     from studio.manuscript import ManuscriptError, read_text
-    from studio.settings import Settings
+    from studio.settings import SettingsStore
+    from studio.writing.completion import suggestion
     from studio.writing.context import from_paragraph, grid_start
 
     try:
         text = read_text(options.file).text
     except ManuscriptError as error:
         raise BadInput(str(error)) from error
-    position = _position(text, options.at)
-    start = grid_start(position, Settings().context_chars)
-    before = from_paragraph(text[start:position], at_beginning=start == 0)
+    settings = SettingsStore(Places.of_user().settings).current
+    # The editor counts UTF-16 units, and its window over the text shall be the same here.
+    units = text[: _position(text, options.at)].encode("utf-16-le")
+    start = grid_start(len(units) // 2, settings.context_chars)
+    window = units[2 * start :].decode("utf-16-le", "ignore")
+    before = from_paragraph(window, at_beginning=start == 0)
     if not before.strip():
         raise BadInput(f"Nothing stands before {options.at}, so there is nothing to go on from.")
-    request = Request(before, max_tokens=options.max_tokens, sampling=GREEDY, stop=("\n",))
+    request = suggestion(before, options.max_tokens or settings.suggestion_tokens)
     if not options.json:
         return _stream(request, options.model)
     parts: list[str] = []
@@ -277,7 +284,7 @@ def _answer(
     keep_log(places)
     client = new_client(places)
     try:
-        capabilities = _open(client, model, places.settings)
+        capabilities = _open(client, model, places)
         # Pieces that are shown as they come are progress enough.
         total = request.max_tokens * request.versions
         with _bar("Reading", "token") as reading, _bar("Writing", "token", total) as writing:
@@ -302,13 +309,13 @@ def _bar(what: str, unit: str, total: int | None = None) -> tqdm[NoReturn]:
     return tqdm(desc=what, unit=unit, total=total, delay=_SHOW_PROGRESS_AFTER_S, leave=False)
 
 
-def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capabilities:
+def _open(client: EngineClient, model: Path | None, places: Places) -> Capabilities:
     """Load the model asked for, the writer's own, or the default one, with a progress bar."""
     from studio.app import load_options
     from studio.library import DefaultModel, LibraryError
     from studio.settings import SettingsStore
 
-    settings = SettingsStore(settings_file).current
+    settings = SettingsStore(places.settings).current
     default = DefaultModel.declared()
     if model is None and settings.model_path:
         model = Path(settings.model_path)
@@ -322,7 +329,7 @@ def _open(client: EngineClient, model: Path | None, settings_file: Path) -> Capa
         def show(fraction: float) -> None:
             bar.update(round(fraction * 100) - bar.n)
 
-        return client.open(load_options(settings, model), show)
+        return client.open(load_options(places, settings, model), show)
 
 
 def _position(text: str, at: str) -> int:
@@ -346,7 +353,22 @@ def _has_display() -> bool:
     """Whether a window can be opened."""
     if not sys.platform.startswith("linux"):
         return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return _x_server_answers(os.environ.get("DISPLAY", ""))
+
+
+def _x_server_answers(display: str) -> bool:
+    """Whether an X display such as ":0" is there; one of another machine is believed."""
+    host, _, number = display.partition(":")
+    if host or not number:
+        return bool(host)
+    path = f"/tmp/.X11-unix/X{number.partition('.')[0]}"  # noqa: S108  where X servers listen
+    for address in (path, "\0" + path):
+        with socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
+            server.connect(address)
+            return True
+    return False
 
 
 def _print_json(value: object) -> None:

@@ -88,7 +88,7 @@ class Settings:
         choices=("system", "light", "dark"),
     )
     font_family: str = _setting(
-        "", "Look", "Font", "The font of the text; empty for the desktop's own text font."
+        "", "Look", "Font", "The font of the text; empty for Lamplight's own choice."
     )
     font_size_pt: int = _setting(
         13, "Look", "Font size", "Size of the text.", unit="pt", between=(6, 72)

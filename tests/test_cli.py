@@ -119,6 +119,20 @@ def test_without_a_display_the_main_job_is_shown_in_the_terminal() -> None:
     assert len(done.stdout.split()) > 20
 
 
+def test_a_display_that_is_gone_is_as_none() -> None:
+    done = lamplight(env={"DISPLAY": ":98765", "WAYLAND_DISPLAY": None, "QT_QPA_PLATFORM": None})
+    assert done.returncode == 0
+    assert "no display" in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_costs_only_the_log() -> None:
+    done = lamplight(
+        "draft", "The old house", "--max-tokens", "8", env={"XDG_DATA_HOME": "/proc/no/such"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
 def test_a_closed_pipe_is_no_traceback() -> None:
     done = subprocess.run(
         f"{sys.executable} -m studio draft 'The old house' --max-tokens 60 | head -c 5",

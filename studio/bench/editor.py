@@ -51,7 +51,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
 
 def _probe(name: str, keys: int, env: dict[str, str]) -> dict[str, float]:
     """Figures of one run in a process and a home folder of its own."""
-    program = [sys.executable, "-m", "studio.bench.window"]
+    program = [sys.executable, "-P", "-m", "studio.bench.window"]
     with tempfile.TemporaryDirectory(prefix="lamplight-bench-") as home:
         done = subprocess.run(
             [*program, name, home, str(keys), repr(time.time())],

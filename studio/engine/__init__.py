@@ -37,7 +37,7 @@ class EngineStopped(EngineError):
 def _within(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside of its range, NaN included."""
     if not low <= value <= high:
-        raise RequestError(f"{name} is {value}, but must be between {low:g} and {high:g}.")
+        raise RequestError(f"{name} is {value}, but must be between {low:,.10g} and {high:,.10g}.")
 
 
 class Priority(IntEnum):
@@ -289,6 +289,9 @@ class LoadOptions:
     path: Path
     n_ctx: int = 4096
     n_threads: int | None = None
+    """Threads to decode with; None measures which number is best, once."""
+    threads_memo: Path | None = None
+    """A JSON file in which that is remembered."""
     gpu_layers: int = -1
     """Layers to put on a GPU if there is one; -1 for all."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
@@ -323,7 +326,7 @@ class Score:
 
 
 class Engine(Protocol):
-    """What every engine can do. Not thread-safe but for `cancel`."""
+    """What every engine can do. Not thread-safe but for `interrupt`."""
 
     @property
     def capabilities(self) -> Capabilities: ...

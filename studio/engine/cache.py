@@ -15,7 +15,7 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine import Reading, RequestError
+from studio.engine import EngineError, Reading, RequestError
 from studio.engine.context import CHUNK, SEQUENCES, Context, NoRoom, full
 
 AdapterKey = tuple[tuple[str, float], ...]
@@ -167,6 +167,11 @@ class Cache:
     def row(self, index: int) -> NDArray[np.float32]:
         """Logits of an output row of the last batch, without the tokens that are no text."""
         row = self._context.row(index)
+        if np.isnan(row).any():
+            raise EngineError(
+                "The model answers with nothing but nonsense: its file is probably damaged. "
+                "Choose another one."
+            )
         row[self._never] = -np.inf
         return row
 

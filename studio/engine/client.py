@@ -34,6 +34,7 @@ from studio.engine.process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
+_WATCH_EVERY_S = 1.0
 _DEATHS_ALLOWED = 3
 _DEATHS_WITHIN_S = 60.0
 _CANCELLED = Finished(0, 0, 0, 0.0, 0.0)
@@ -206,12 +207,16 @@ class EngineClient:
     # -- the thread that owns everything ---------------------------------------------------
 
     def _run(self) -> None:
+        watched_s = time.monotonic()
         while True:
+            waiting = bool(self._asked or self._candidate)
             try:
-                command = self._inbox.get(timeout=1.0 if self._asked else None)
+                command = self._inbox.get(timeout=_WATCH_EVERY_S if waiting else None)
             except queue.Empty:
+                command = self._watch
+            if time.monotonic() - watched_s > _WATCH_EVERY_S:
+                watched_s = time.monotonic()
                 self._watch()
-                continue
             if command is None:
                 break
             try:
@@ -370,10 +375,13 @@ class EngineClient:
             asked.on_event(event)
 
     def _watch(self) -> None:
-        """Start the worker again if it has hung."""
+        """Give a worker up that has hung."""
+        now = time.monotonic()
+        if self._candidate and now - self._candidate.heard_s > self._patience_s:
+            self._candidate.process.kill()  # its end is noticed as any other's
         if not self._worker:
             return
-        now, heard_s = time.monotonic(), self._worker.heard_s
+        heard_s = self._worker.heard_s
         for asked in self._asked.values():
             silent_s = now - max(heard_s, asked.sent_s)
             ignored = asked.cancelled_s is not None and heard_s < asked.cancelled_s

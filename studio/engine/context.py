@@ -132,6 +132,8 @@ class Context:
     def _try_to_rewind(self) -> bool:
         """Whether the end of a sequence can be taken back; recurrent models can't."""
         self.decode([0, 0], range(2), 0, outputs=False)
+        self.sound = bool(np.isfinite(self.row(-1)).all())
+        """Whether the first answer is made of numbers; a damaged file may load."""
         taken_back = bool(C.llama_memory_seq_rm(self.memory, 0, 1, -1))
         C.llama_memory_clear(self.memory, True)
         return taken_back

@@ -26,7 +26,8 @@ from studio.engine.adapters import Adapters
 from studio.engine.cache import AdapterKey, Cache
 from studio.engine.context import CHUNK, Context, metadata
 from studio.engine.infill import Infill
-from studio.engine.model_file import refuse_unfit, why_not_loaded
+from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
+from studio.engine.threads import settle_threads
 from studio.engine.versions import Versions, insight
 from studio.engine.vocabulary import Vocabulary
 
@@ -52,6 +53,10 @@ class LlamaEngine:
             raise why_not_loaded(options.path, lines)
         try:
             self._context = context = Context(self._model, options)
+            if not context.sound:
+                raise damaged(options.path)
+            if options.n_threads is None:
+                settle_threads(context, options.path, options.threads_memo)
             self.vocabulary = Vocabulary(self._model)
         except BaseException:
             self.close()

@@ -18,6 +18,8 @@ def refuse_unfit(path: Path) -> None:
     try:
         if path.is_dir():
             raise ModelFileError(f"{name} is a folder. Choose a model file that ends in .gguf.")
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"{name} is not a file. Choose a model file that ends in .gguf.")
         with path.open("rb") as file:
             magic = file.read(4)
         size = path.stat().st_size
@@ -50,13 +52,14 @@ def why_not_loaded(path: Path, lines: list[str]) -> ModelFileError:
     name = f"‘{path.name}’"
     if "unknown model architecture" in text:
         architecture = text.split("unknown model architecture:")[1].split("\n")[0].strip(" '")
+        kind = f"“{architecture}” model" if architecture else "model without a name"
         return ModelFileError(
-            f"{name} is a “{architecture}” model, which this version of llama.cpp does not know. "
+            f"{name} is a {kind}, which this version of llama.cpp does not know. "
             "Choose another model."
         )
     if "not within the file bounds" in text or "failed to read" in text:
         return ModelFileError(
-            f"{name} is cut short or damaged: {path.stat().st_size / 1e6:,.0f} MB are there, and "
+            f"{name} is cut short or damaged: {_size(path)} are there, and "
             "parts of the model are missing. Download it again or choose another one."
         )
     if "failed to allocate" in text or "unable to allocate" in text:
@@ -68,3 +71,18 @@ def why_not_loaded(path: Path, lines: list[str]) -> ModelFileError:
         f"{name} can't be used: it is damaged or not a language model that llama.cpp can run. "
         "Download it again or choose another one."
     )
+
+
+def damaged(path: Path) -> ModelFileError:
+    """The error for a model that loads and answers with no numbers."""
+    return ModelFileError(
+        f"‘{path.name}’ is damaged: the model answers with nothing but nonsense. Download it again "
+        "or choose another one."
+    )
+
+
+def _size(path: Path) -> str:
+    size_bytes = path.stat().st_size
+    if size_bytes < 10**6:
+        return f"{size_bytes / 1e3:,.1f} kB"
+    return f"{size_bytes / 1e6:,.0f} MB"

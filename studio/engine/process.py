@@ -89,14 +89,17 @@ class WorkerProcess:
 
 
 def _start_process(log_path: Path | None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "studio.engine.worker"]
-    stderr: int = subprocess.DEVNULL
+    # -P: nothing that lies in the current folder may pass for a module.
+    command = [sys.executable, "-P", "-m", "studio.engine.worker"]
     if log_path:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        too_long = log_path.exists() and log_path.stat().st_size > _LOG_BYTES
-        with log_path.open("wb" if too_long else "ab") as file:
-            return _popen(command, file.fileno())
-    return _popen(command, stderr)
+        try:
+            log_path.parent.mkdir(parents=True, exist_ok=True)
+            too_long = log_path.exists() and log_path.stat().st_size > _LOG_BYTES
+            with log_path.open("wb" if too_long else "ab") as file:
+                return _popen(command, file.fileno())
+        except OSError as error:
+            log.warning("the worker keeps no log: %s", error)
+    return _popen(command, subprocess.DEVNULL)
 
 
 def _popen(command: list[str], stderr: int) -> subprocess.Popen[bytes]:

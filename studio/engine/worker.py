@@ -132,6 +132,10 @@ def _listen(inlet: BinaryIO, jobs: _Jobs) -> None:
             elif isinstance(message, Cancel):
                 jobs.cancel(message.ticket)
     except (EOFError, OSError):
+        pass  # the other end is gone
+    except pickle.UnpicklingError:
+        log.info("the other end went away in the middle of a message")
+    finally:
         os._exit(0)
 
 

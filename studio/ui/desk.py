@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.engine import LoadOptions
 from studio.engine.client import EngineClient
-from studio.settings import SettingsStore
+from studio.settings import Settings, SettingsStore
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Desk:
     client: EngineClient
     data_dir: Path
     """The user's data folder."""
+    load_options: Callable[[Settings, Path], LoadOptions]
+    """How to load a model file with these settings."""
     default_model: Callable[[], Path]
     """The included model's file. Raises `LibraryError` if it is not on this machine."""
     download_default: Callable[[], Path]

@@ -123,12 +123,7 @@ class ModelChoice(QObject):
     def _load(self, path: Path) -> None:
         settings = self._desk.settings.current
         self._applied = settings
-        self._asked = LoadOptions(
-            path=path.expanduser(),
-            n_ctx=settings.n_ctx,
-            n_threads=settings.n_threads or None,
-            gpu_layers=settings.gpu_layers,
-        )
+        self._asked = self._desk.load_options(settings, path)
         self._desk.client.load(self._asked)
 
     def _load_included(self) -> None:

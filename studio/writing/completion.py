@@ -109,6 +109,17 @@ def heals_draft(before: str) -> bool:
     return not before[-1:].isalnum()
 
 
+def suggestion(before: str, max_tokens: int) -> Request:
+    """What is asked for a suggestion after `before`: the likeliest end of the line."""
+    return Request(
+        prompt=before,
+        max_tokens=max_tokens,
+        sampling=GREEDY,
+        stop=("\n",),
+        priority=Priority.INLINE,
+    )
+
+
 class Kind(Enum):
     """What the grey text is."""
 
@@ -278,13 +289,7 @@ class Completion:
     def _ask_suggestion(self) -> list[Action]:
         if not self._options.enabled or not self._worth_asking():
             return []
-        request = Request(
-            prompt=self._around.before,
-            max_tokens=self._options.suggestion_tokens,
-            sampling=GREEDY,
-            stop=("\n",),
-            priority=Priority.INLINE,
-        )
+        request = suggestion(self._around.before, self._options.suggestion_tokens)
         return [self._begin(Kind.SUGGESTION, request)]
 
     def _begin(self, kind: Kind, request: Request) -> Ask:

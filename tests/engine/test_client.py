@@ -28,6 +28,7 @@ from studio.engine.client import (
     Down,
     EngineClient,
     Failed,
+    LoadFailed,
     Loading,
     Ready,
     Restarting,
@@ -266,6 +267,93 @@ def test_a_file_that_makes_the_library_abort_leaves_the_old_model(
     with pytest.raises(ModelFileError, match=r"headless\.gguf"):
         client.open(LoadOptions(damaged))
     assert text_of(list(client.stream(greedy())))
+
+
+def test_what_is_no_file_is_refused_at_once(client: EngineClient, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(ModelFileError, match="is not a file"):
+        client.open(LoadOptions(tmp_path / "pipe.gguf"))
+
+
+def test_a_worker_that_hangs_while_it_loads_is_given_up(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client(patience_s=1.5)
+    statuses = listen(client)
+    client.load(LoadOptions(model_path))
+    statuses.wait_for(Loading)
+    (worker,) = workers_of(os.getpid())
+    worker.suspend()
+    assert statuses.wait_for(LoadFailed).path == model_path
+    client.open(LoadOptions(model_path))
+    assert text_of(list(client.stream(greedy())))
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(pid).children(recursive=True)
+        if "studio.engine.worker" in child.cmdline()
+    ]
+
+
+def test_a_file_whose_weights_are_noise_is_refused(
+    client: EngineClient, model_path: Path, tmp_path: Path
+) -> None:
+    whole = bytearray(model_path.read_bytes())
+    whole[len(whole) // 2 :] = b"\xff" * (len(whole) - len(whole) // 2)  # 0xffff is no number
+    damaged = tmp_path / "noise.gguf"
+    damaged.write_bytes(bytes(whole))
+    with pytest.raises(ModelFileError, match=r"noise\.gguf.* is damaged"):
+        client.open(LoadOptions(damaged))
+    assert text_of(list(client.stream(greedy())))
+
+
+def test_nothing_in_the_current_folder_is_taken_for_a_module(
+    new_client: Callable[..., EngineClient],
+    model_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "random.py").write_text("raise SystemExit('code from the writer’s folder ran')")
+    monkeypatch.chdir(tmp_path)
+    assert new_client().open(LoadOptions(model_path))
+
+
+def test_the_worker_ends_when_its_parent_dies_in_the_middle_of_a_message(model_path: Path) -> None:
+    import pickle
+    import subprocess
+    import sys
+
+    from studio.engine.messages import Ask, Load
+
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "studio.engine.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write(pickle.dumps(Load(LoadOptions(model_path))))
+    worker.stdin.write(pickle.dumps(Ask(1, greedy()))[:-40])
+    worker.stdin.close()
+    worker.wait(20)
+    worker.stdout.close()
+
+
+def test_threads_are_measured_once_and_remembered(
+    new_client: Callable[..., EngineClient], model_path: Path, tmp_path: Path
+) -> None:
+    import json
+
+    memo = tmp_path / "threads.json"
+    device = new_client().open(LoadOptions(model_path, threads_memo=memo)).device
+    (n,) = json.loads(memo.read_text()).values()
+    assert f"{n} thread" in device
+    written = memo.stat().st_mtime_ns
+    assert new_client().open(LoadOptions(model_path, threads_memo=memo)).device == device
+    assert memo.stat().st_mtime_ns == written
 
 
 def test_the_old_model_answers_while_a_new_one_is_loaded(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from studio.app import Places, load_options
 from studio.engine import Event, Finished, Piece, Request
 from studio.engine.client import EngineClient, Failed
 from studio.settings import SettingsStore
@@ -125,6 +127,7 @@ def writer(qtbot: QtBot, tmp_path: Path) -> Writer:
         settings=SettingsStore(tmp_path / "settings.json"),
         client=cast(EngineClient, client),
         data_dir=tmp_path / "data",
+        load_options=partial(load_options, Places(tmp_path / "settings.json", tmp_path / "data")),
         default_model=lambda: tmp_path / "none.gguf",
         download_default=lambda: tmp_path / "none.gguf",
         model_override=None,

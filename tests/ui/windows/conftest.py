@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from studio.app import Places, load_options
 from studio.engine import Capabilities, Event, LoadOptions, Request
 from studio.engine.client import EngineClient, Failed, Ready, Status
 from studio.settings import SettingsStore
@@ -195,6 +197,7 @@ def desk(client: ToldClient, tmp_path: Path) -> Desk:
         settings=SettingsStore(tmp_path / "settings.json"),
         client=cast(EngineClient, client),
         data_dir=tmp_path / "data",
+        load_options=partial(load_options, Places(tmp_path / "settings.json", tmp_path / "data")),
         default_model=lambda: INCLUDED,
         download_default=lambda: INCLUDED,
         model_override=None,
