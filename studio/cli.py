@@ -119,7 +119,7 @@ def _command_parser() -> argparse.ArgumentParser:
     complete.set_defaults(run=_complete)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
-    bench.add_argument("name", metavar="NAME", help="editor, or all")
+    bench.add_argument("name", metavar="NAME", help="editor, engine, or all")
     bench.add_argument("--row", metavar="ROW", help="measure this row alone")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
     bench.add_argument("--corpus", type=Path, metavar="DIR", help="texts for what needs them")

@@ -69,9 +69,12 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All there are, by name."""
-    from studio.bench.editor import ROWS, measure
+    from studio.bench import editor, engine
 
-    return {"editor": Suite(ROWS, measure)}
+    return {
+        "editor": Suite(editor.ROWS, editor.measure),
+        "engine": Suite(engine.ROWS, engine.measure),
+    }
 
 
 def run(name: str, *, row: str | None, quick: bool, as_json: bool, corpus: Path | None) -> int:

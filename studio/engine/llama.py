@@ -69,6 +69,11 @@ class LlamaEngine:
         )
 
     @property
+    def n_threads(self) -> int:
+        """Threads that it decodes with."""
+        return self._context.n_threads if self._context else 0
+
+    @property
     def evaluated_tokens(self) -> int:
         """Tokens evaluated since the model was loaded, those of prompts and generated ones."""
         return self._context.evaluated if self._context else 0
