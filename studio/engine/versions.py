@@ -152,7 +152,8 @@ class Versions:
             row = row.copy()
             row[banned] = -np.inf
         allowed = self._vocabulary.spelling(version.spell) if version.spell else None
-        if np.isneginf(row if allowed is None else row[allowed]).all():
+        masked = allowed is not None or banned
+        if masked and np.isneginf(row if allowed is None else row[allowed]).all():
             return None
         token = version.sampler.choose(row, allowed)
         log_prob = log_softmax_of(row if allowed is None else row[allowed], token, allowed)
