@@ -3,7 +3,7 @@
 from studio.manuscript.errors import ChangedOnDisk, InUse, ManuscriptError, NotEncodable
 from studio.manuscript.journal import Journal
 from studio.manuscript.lease import FileLease
-from studio.manuscript.project import TEXT_SUFFIXES, Project
+from studio.manuscript.project import TEXT_SUFFIXES, Project, same_file, words_and_numbers
 from studio.manuscript.recovery import Recovery, pending_recoveries, pending_untitled
 from studio.manuscript.text_file import (
     ASK_ABOVE_BYTES,
@@ -31,5 +31,7 @@ __all__ = [
     "pending_recoveries",
     "pending_untitled",
     "read_text",
+    "same_file",
+    "words_and_numbers",
     "write_text",
 ]

@@ -74,6 +74,11 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def same_file(one: Path | None, other: Path | None) -> bool:
+    """Whether both are paths of one file, there or not; no path is the same as another."""
+    return one is not None and other is not None and path_key(one) == path_key(other)
+
+
 def path_key(path: Path) -> str:
     """A short name for a path, the same for every way to write it."""
     real = os.path.normcase(os.path.realpath(path))
@@ -86,10 +91,13 @@ def untitled_folder(data_dir: Path) -> Path:
 
 
 def _natural_order(path: Path) -> list[tuple[list[tuple[str, int]], str]]:
-    return [(_words_and_numbers(part), part) for part in path.parts]
+    return [(words_and_numbers(part), part) for part in path.parts]
 
 
-def _words_and_numbers(name: str) -> list[tuple[str, int]]:
-    """Pairs of a word and the number after it; no number counts as lower than any."""
+def words_and_numbers(name: str) -> list[tuple[str, int]]:
+    """A key that sorts "Chapter 2" before "Chapter 10".
+
+    Pairs of a word and the number after it; no number counts as lower than any.
+    """
     pairs = re.findall(r"([^0-9]*)([0-9]*)", name.casefold())
     return [(word, int(number) if number else -1) for word, number in pairs]

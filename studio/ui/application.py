@@ -8,13 +8,14 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
-from studio.manuscript import ManuscriptError, Recovery
+from studio.manuscript import ManuscriptError, Recovery, same_file
 from studio.ui.background import on_gui_thread
 from studio.ui.desk import Desk
 from studio.ui.icon import lamplight_icon
@@ -86,7 +87,7 @@ class Lamplight(QObject):
         """Show a file: where it is open already, in `window` if it is empty, or in a new one."""
         path = path.absolute()
         for other in self.windows:
-            if _same(other.document.path, path) or _same(other.document.opening, path):
+            if same_file(other.document.path, path) or same_file(other.document.opening, path):
                 _to_the_front(other)
                 return other
         if not window.document.pristine:
@@ -98,16 +99,22 @@ class Lamplight(QObject):
 
     def quit(self) -> None:
         """Ask about unsaved text in each window; close them all unless one answer is "Cancel"."""
-        waiting = [window for window in self.windows if window.document.modified]
+        answered: dict[Window, int] = {}  # and the revision that the answer was about
 
         def ask_next() -> None:
-            if waiting:
-                window = waiting.pop(0)
-                _to_the_front(window)
-                window.filing.settle(ask_next)
-            else:
-                for window in list(self.windows):
-                    window.close_now(discard=True)
+            for window in list(self.windows):
+                revision = window.document.revision
+                if window.document.modified and answered.get(window) != revision:
+                    _to_the_front(window)
+                    window.filing.settle(partial(go_on, window))
+                    return
+            for window in list(self.windows):
+                window.close_now(discard=True)
+
+        def go_on(window: Window) -> None:
+            """Its text was saved or may be lost; others can be written in meanwhile."""
+            answered[window] = window.document.revision
+            ask_next()
 
         ask_next()
 
@@ -181,7 +188,7 @@ class Lamplight(QObject):
     def _restore(self, recovery: Recovery) -> None:
         """Open the file of a recovery, or an empty text, and put the recovered text into it."""
         for other in self.windows:
-            if recovery.path and _same(other.document.path, recovery.path):
+            if recovery.path and same_file(other.document.path, recovery.path):
                 _to_the_front(other)
                 other.document.restore(recovery)
                 return
@@ -222,10 +229,6 @@ class _Signals(QObject):
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     pass
-
-
-def _same(one: Path | None, other: Path) -> bool:
-    return one is not None and one.absolute() == other.absolute()
 
 
 def _to_the_front(window: Window) -> None:

@@ -87,6 +87,7 @@ class Completer(QObject):
         editor.typed.connect(self._on_typed)
         editor.changed_otherwise.connect(self._on_changed)
         editor.cursor_moved.connect(self._on_moved)
+        editor.left.connect(self._on_left)
         editor.keys_first = self._on_key
         self.destroyed.connect(desk.settings.listen(self._configure))
 
@@ -136,6 +137,11 @@ class Completer(QObject):
 
     def _on_moved(self) -> None:
         self._carry_out(self._policy.moved(self._around()))
+
+    def _on_left(self) -> None:
+        """A suggestion is for who is writing: in the find bar, Tab goes to the next field."""
+        if self._policy.kind is Kind.SUGGESTION:
+            self._carry_out(self._policy.dismiss())
 
     def _on_key(self, event: QKeyEvent) -> bool:
         """The keys of grey text, while there is some; Ctrl+Enter always."""

@@ -23,6 +23,7 @@ from studio.manuscript import (
     Recovery,
     TextFile,
     read_text,
+    same_file,
 )
 from studio.ui.background import in_background
 from studio.ui.disk_watch import DiskWatch
@@ -73,6 +74,8 @@ class Document(QObject):
         self._edits_since: list[tuple[int, int, str]] | None = None
         """Edits since the snapshot that is being saved; None while nothing is."""
         self._waiting: list[Callable[[], None]] = []
+        self.revision = 0
+        """Another number after each change of the text."""
         self._began = object()  # another one for each text that is opened or begun
         self._journal_error: str | None = None
         self._look_at_journal = QTimer(self)
@@ -238,10 +241,10 @@ class Document(QObject):
                 lambda: self.save(then, path=path, form=form, over_theirs=over_theirs)
             )
             return
-        target = path or self.path
+        target = self.path if same_file(path, self.path) else path or self.path
         if target is None:
             raise ValueError("a text without a name is saved under a path")
-        moves = target != self.path
+        moves = not same_file(target, self.path)
         lease: FileLease | None = None
         if moves:
             try:
@@ -355,6 +358,7 @@ class Document(QObject):
     ) -> None:
         self.path, self.form, self._fingerprint, self._lease = path, form, fingerprint, lease
         self._began = object()
+        self.revision += 1
         self._edits_since = None
         self._waiting.clear()
         self._editor.load_text(text)
@@ -389,6 +393,7 @@ class Document(QObject):
         self.watch.follow(None, None)
 
     def _on_edited(self, at: int, removed: int, inserted: str) -> None:
+        self.revision += 1
         if self._journal:
             self._journal.edit(at, removed, inserted)
         if self._edits_since is not None:

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDropEvent,
+    QFocusEvent,
     QInputMethodEvent,
     QKeyEvent,
     QMouseEvent,
     QTextCursor,
+    QTextOption,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -34,6 +36,19 @@ from studio.writing.context import from_paragraph, grid_start
 
 AFTER_UNITS = 2_000
 """How much of the text after the cursor `around` tells."""
+
+_ANYWHERE = QTextOption.WrapMode.WrapAnywhere
+_BETWEEN_WORDS = QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+_FOCUS_COMES_BACK = (
+    Qt.FocusReason.ActiveWindowFocusReason,
+    Qt.FocusReason.PopupFocusReason,
+    Qt.FocusReason.MenuBarFocusReason,
+)
+
+
+MAX_WORD_WRAPPED_UNITS = 50_000
+"""While there is a longer paragraph, lines break anywhere: to find the ends of words, Qt's layout
+takes 18 s a key in one line of 1 MB without spaces, and 0.2 s without looking for them."""
 
 
 class _Place(NamedTuple):
@@ -65,6 +80,8 @@ class Editor(Page):
     """Any other change of the text is over."""
     cursor_moved = Signal()
     """Cursor or selection moved without a change, or an input method began to compose."""
+    left = Signal()
+    """The focus went to another part of the window."""
     word_count_changed = Signal(int)
 
     def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
@@ -75,6 +92,7 @@ class Editor(Page):
         self.ghost = GhostText(self)
         self.recoloured.connect(self.ghost.recolour)
         self._length = 0
+        self._endless: list[QTextCursor] = []  # in paragraphs too long to break between words
         self._edits: list[Edit] | None = None  # of the event that is being handled
         self._known: _Known | None = None
         self._last_place = _Place(0, 0)
@@ -103,9 +121,12 @@ class Editor(Page):
         self._settle.stop()
         self._loading = True
         try:
+            if max(map(len, text.split("\n"))) > MAX_WORD_WRAPPED_UNITS:
+                self.setWordWrapMode(_ANYWHERE)
             self.setPlainText(for_document(text))
         finally:
             self._loading = False
+        self._choose_wrapping(0, self._length)
         self._own_undo_step = False
         self._last_place = self._place()
         self.cursor_moved.emit()
@@ -197,6 +218,7 @@ class Editor(Page):
         self._length = new
         if self._loading:
             return
+        self._choose_wrapping(at, min(added, new - at))
         if self._known is None:
             self.ghost.clear_after_change(at, added)
         added = min(added, new - at)
@@ -211,6 +233,28 @@ class Editor(Page):
             self._settle.start()
         else:
             self._edits.append(edit)
+
+    def _choose_wrapping(self, at: int, added: int) -> None:
+        """Before Qt lays the change out: see `MAX_WORD_WRAPPED_UNITS`."""
+        document = self.document()
+        first, last = document.findBlock(at), document.findBlock(at + added)
+        changed = {first.position(): first, last.position(): last}
+        if added > MAX_WORD_WRAPPED_UNITS:
+            while first.isValid() and first.position() < last.position():
+                changed[first.position()] = first
+                first = first.next()
+        known = {
+            place.block().position(): place
+            for place in self._endless
+            if place.block().length() > MAX_WORD_WRAPPED_UNITS
+        }
+        for position, block in changed.items():
+            if position not in known and block.length() > MAX_WORD_WRAPPED_UNITS:
+                known[position] = QTextCursor(block)
+        self._endless = list(known.values())
+        wanted = _ANYWHERE if self._endless else _BETWEEN_WORDS
+        if self.wordWrapMode() is not wanted:
+            self.setWordWrapMode(wanted)
 
     def _settled(self) -> None:
         self._last_place = self._place()
@@ -280,6 +324,11 @@ class Editor(Page):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         with self.reporting():  # the middle button pastes
             super().mouseReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() not in _FOCUS_COMES_BACK:
+            self.left.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
-from PySide6.QtCore import QDir, QModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QDir,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
 from PySide6.QtWidgets import (
     QFileSystemModel,
     QLabel,
@@ -15,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.manuscript import words_and_numbers
 from studio.ui.panel import Panel
 
 
@@ -32,6 +41,7 @@ class FilesPanel(Panel):
         self._suffixes = suffixes
         self._model: QFileSystemModel | None = None
         self._folder: Path | None = None
+        self._sorted = _Sorted(self)
         self._tree = QTreeView()
         self._tree.setHeaderHidden(True)
         self._tree.setAccessibleName("Texts of the folder")
@@ -46,7 +56,7 @@ class FilesPanel(Panel):
         for page in (self._nothing, self._no_texts, self._tree):
             self._stack.addWidget(page)
         self.setWidget(self._stack)
-        self._stack.setMinimumWidth(180)
+        self._stack.setMinimumWidth(140)
 
     @property
     def folder(self) -> Path | None:
@@ -57,13 +67,15 @@ class FilesPanel(Panel):
         """List the texts of `folder`; the tree is read in the background."""
         if self._model is None:
             self._model = self._new_model()
-            self._tree.setModel(self._model)
+            self._sorted.setSourceModel(self._model)
+            self._sorted.sort(0)
+            self._tree.setModel(self._sorted)
             for column in range(1, self._model.columnCount()):
                 self._tree.hideColumn(column)
         self._folder = folder
         self.setWindowTitle(folder.name or str(folder))
         self.setToolTip(str(folder))
-        self._tree.setRootIndex(self._model.setRootPath(str(folder)))
+        self._tree.setRootIndex(self._sorted.mapFromSource(self._model.setRootPath(str(folder))))
         self._stack.setCurrentWidget(self._tree)
 
     def mark(self, path: Path | None) -> None:
@@ -71,7 +83,7 @@ class FilesPanel(Panel):
         if self._model is None:
             return
         index = self._model.index(str(path)) if path else QModelIndex()
-        self._tree.setCurrentIndex(index)
+        self._tree.setCurrentIndex(self._sorted.mapFromSource(index))
 
     def take_focus(self) -> None:
         """Put the focus on the tree, or on the button in its place."""
@@ -94,12 +106,29 @@ class FilesPanel(Panel):
         """Say so where there is nothing to list."""
         if self._model is None or self._folder is None:
             return
-        empty = self._model.rowCount(self._tree.rootIndex()) == 0
+        empty = self._sorted.rowCount(self._tree.rootIndex()) == 0
         self._stack.setCurrentWidget(self._no_texts if empty else self._tree)
 
     def _choose(self, index: QModelIndex) -> None:
-        if self._model is not None and not self._model.isDir(index):
-            self.chosen.emit(Path(self._model.filePath(index)))
+        file = self._sorted.mapToSource(index)
+        if self._model is not None and not self._model.isDir(file):
+            self.chosen.emit(Path(self._model.filePath(file)))
+
+
+class _Sorted(QSortFilterProxyModel):
+    """Folders first, and "Chapter 2" before "Chapter 10"; Qt's own order depends on the locale."""
+
+    def lessThan(
+        self, one: QModelIndex | QPersistentModelIndex, other: QModelIndex | QPersistentModelIndex
+    ) -> bool:
+        return self._key(one) < self._key(other)
+
+    def _key(
+        self, index: QModelIndex | QPersistentModelIndex
+    ) -> tuple[bool, list[tuple[str, int]], str]:
+        files = cast(QFileSystemModel, self.sourceModel())
+        name = files.fileName(index)
+        return not files.isDir(index), words_and_numbers(name), name
 
 
 class _Empty(QWidget):

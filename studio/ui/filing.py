@@ -169,12 +169,15 @@ class Filing(QObject):
     # -- closing ---------------------------------------------------------------------------
 
     def settle(self, then: Callable[[], None]) -> None:
-        """Ask what is to become of unsaved text, then go on; "Cancel" ends it here."""
+        """Ask what is to become of unsaved text, then go on; "Cancel" ends it here.
+
+        What was typed while the text was being saved is asked about, too.
+        """
         document = self._document
         if not document.modified:
             then()
             return
-        if self._asking and isValid(self._asking):
+        if self._asking and isValid(self._asking) and self._asking.isVisible():
             self._asking.raise_()
             return
         self._asking = ask(
@@ -182,7 +185,7 @@ class Filing(QObject):
             f"Save the changes to “{document.name}”?",
             "Without saving, what you wrote since the last save is lost.",
             [
-                Answer("&Save", "Save, then go on", lambda: self.save(then)),
+                Answer("&Save", "Save, then go on", lambda: self.save(lambda: self.settle(then))),
                 Answer(
                     "&Don’t save",
                     "Go on, and lose the changes",

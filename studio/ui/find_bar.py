@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
-    QStyle,
     QToolButton,
     QWidget,
 )
@@ -248,7 +247,7 @@ class FindBar(QFrame):
     def _build(self) -> None:
         self._what.textChanged.connect(self._typing)
         close = QToolButton()
-        close.setIcon(self.style().standardIcon(QStyle.StandardPixmap.SP_TitleBarCloseButton))
+        close.setText("✕")  # Qt's icon nearly vanishes in the dark theme
         close.setAutoRaise(True)
         close.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         close.setToolTip("Close the bar (Esc)")

@@ -17,7 +17,7 @@ from studio.manuscript.utf16 import length
 
 MAX_PARAGRAPH_UNITS = 20_000
 """No grey text in a longer paragraph: each change of it lays out the whole paragraph again,
-which takes 80 ms for a file of one endless line (1 MB) and 1.5 ms here."""
+which takes 0.2 s for a file of one endless line (1 MB) and 2 ms here (9 ms without spaces)."""
 
 
 class GhostText:

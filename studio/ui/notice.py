@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -23,6 +23,8 @@ from PySide6.QtWidgets import (
 SHOWN_MS = 9_000
 """How long mere information stays."""
 NARROW_PX = 700
+BESIDE_PX = 120
+"""The icon, the cross, the count of other notices and the margins."""
 
 
 class Weight(Enum):
@@ -148,8 +150,22 @@ class NoticeBar(QFrame):
             self._paint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where it is narrow, the buttons stand below the sentence."""
+        """Where it is narrow, the buttons stand below the sentence; each whole."""
         super().resizeEvent(event)
+        self._arrange()
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the widest button, with what stands beside it."""
+        hint = super().minimumSizeHint()
+        widths = [button.sizeHint().width() for button in self.buttons()]
+        return QSize(BESIDE_PX + max(widths, default=0), hint.height())
+
+    def _arrange(self) -> None:
+        widths = [button.sizeHint().width() + self._buttons.spacing() for button in self.buttons()]
+        in_a_row = sum(widths) <= self.width() - BESIDE_PX
+        self._buttons.setDirection(
+            QHBoxLayout.Direction.LeftToRight if in_a_row else QHBoxLayout.Direction.TopToBottom
+        )
         self._grid.removeItem(self._buttons)
         if self.width() < NARROW_PX:
             self._grid.addLayout(self._buttons, 1, 1, Qt.AlignmentFlag.AlignLeft)
@@ -195,6 +211,7 @@ class NoticeBar(QFrame):
         for choice in notice.choices:
             self._buttons.addWidget(self._button(notice, choice))
         others = len(self._waiting) - 1
+        self._arrange()
         self._more.setText(f"{others} more" if others else "")
         self._more.setVisible(bool(others))
         self.show()
@@ -206,6 +223,7 @@ class NoticeBar(QFrame):
         button.setToolTip(choice.tip)
         button.setAccessibleDescription(choice.tip)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setMinimumSize(button.sizeHint())
 
         def take() -> None:
             if notice in self._waiting:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -68,7 +69,6 @@ class RecoveryDialog(QDialog):
         )
         self._keep = _button("", "")
         self._later = _button("Decide &later", "Ask again at the next start; nothing is lost")
-        self._restore.setDefault(True)
         self._restore.clicked.connect(self._do_restore)
         self._keep.clicked.connect(self._do_let_go)
         self._later.clicked.connect(self.reject)
@@ -88,6 +88,8 @@ class RecoveryDialog(QDialog):
         column.addWidget(buttons)
         self._list.currentRowChanged.connect(self._show)
         self._fill()
+        # It may open while the writer is typing: no key of theirs may press a button.
+        self._view.setFocus()
         self.resize(720, 440)
 
     @property
@@ -101,6 +103,15 @@ class RecoveryDialog(QDialog):
         known = {each.folder for each in self._left}
         self._left += [each for each in recoveries if each.folder not in known]
         self._fill()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter presses the button that has the focus, and no other."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            focused = self.focusWidget()
+            if isinstance(focused, QPushButton):
+                focused.click()
+            return
+        super().keyPressEvent(event)
 
     def _fill(self) -> None:
         self._list.clear()

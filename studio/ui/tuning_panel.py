@@ -62,7 +62,7 @@ class TuningPanel(Panel):
         column.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
         self.setWidget(inside)
-        inside.setMinimumWidth(300)
+        inside.setMinimumWidth(200)
         self._command.hide()
         self._copy.hide()
         in_background(self, missing, done=self._tell)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
-from studio.manuscript import TEXT_SUFFIXES
+from studio.manuscript import TEXT_SUFFIXES, same_file
 from studio.settings import Settings, SettingsError
 from studio.ui.completer import Completer
 from studio.ui.desk import Desk
@@ -25,6 +25,7 @@ from studio.ui.notice import Notice, NoticeBar
 from studio.ui.status_bar import WritingStatusBar
 
 FIRST_SIZE = QSize(1000, 720)
+SMALLEST = QSize(620, 360)  # both panels and a notice fit
 FOCUS_MODE = "Focus mode. Shift+F11 brings the rest back."
 EMPTY = "Write here. When you pause, Lamplight goes on in grey, and Tab takes it."
 
@@ -68,6 +69,7 @@ class Window(QMainWindow):
         self.status = WritingStatusBar(self.editor, model, self.menus.model)
         self.setStatusBar(self.status)
         self.setAcceptDrops(True)
+        self.setMinimumSize(SMALLEST)
         self.resize(FIRST_SIZE)
         self._connect()
         self._show_document()
@@ -244,7 +246,7 @@ class Window(QMainWindow):
             self.menus.files.setChecked(not self._files.isHidden())
 
     def _open_from_folder(self, path: Path) -> None:
-        if path != self.document.path:
+        if not same_file(path, self.document.path):
             self.filing.open_after_asking(path)
 
     def _folder_to_open(self) -> Path:

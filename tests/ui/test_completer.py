@@ -393,3 +393,14 @@ def test_settings_outlive_a_completer(session: Session, qtbot: QtBot) -> None:
     delete(session.completer)
     session.writer.desk.settings.change(suggestions=False)
     session.writer.desk.settings.change(suggestions=True)
+
+
+def test_a_suggestion_goes_when_the_writer_goes_to_another_part(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.writer.types("Once ")
+    session.asked_after_a_pause().says("upon")
+    assert session.completer.state == "suggestion: Tab takes it"
+    session.writer.editor.clearFocus()
+    assert session.ghost == ""
+    assert session.completer.state == ""

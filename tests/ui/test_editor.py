@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QMouseEvent, QTextCursor, QTextDocument, QWheelEvent
+from PySide6.QtGui import QMouseEvent, QTextCursor, QTextDocument, QTextOption, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -494,3 +495,25 @@ def test_settings_that_can_not_be_written_are_told(writer: Writer) -> None:
     writer.editor.zoom_in()
     assert len(told) == 1
     assert writer.editor.font().pointSize() == 14
+
+
+def test_a_line_without_spaces_is_quick_to_write_in(writer: Writer) -> None:
+    """Looking for the ends of words in it would take Qt 0.8 s a key."""
+    writer.opens("z" * 200_000, cursor=1_000)
+    began = time.perf_counter()
+    writer.types("y")
+    writer.editor.viewport().grab()
+    assert time.perf_counter() - began < 0.4
+
+
+def test_words_stay_whole_again_once_the_endless_line_is_gone(writer: Writer) -> None:
+    writer.opens("Once upon a time")
+    between_words = writer.editor.wordWrapMode()
+    writer.puts_cursor(0)
+    writer.editor.replace(0, 0, "z" * 100_000 + "\n")
+    assert writer.editor.wordWrapMode() is QTextOption.WrapMode.WrapAnywhere
+    writer.editor.undo()
+    assert writer.editor.wordWrapMode() is between_words
+    writer.editor.redo()
+    writer.opens("Once upon a time")
+    assert writer.editor.wordWrapMode() is between_words

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.ui.find_bar import FindBar
@@ -265,3 +265,13 @@ def test_the_edit_menu_gets_its_actions_from_the_bar(finder: Finder) -> None:
     assert keys["&Find…"] == "Ctrl+F"
     assert keys["Find &Next"] == "F3"
     assert keys["Find &Previous"] == "Shift+F3"
+
+
+def test_its_close_button_is_a_letter_that_every_theme_can_show(finder: Finder) -> None:
+    close = next(
+        button
+        for button in finder.bar.findChildren(QToolButton)
+        if button.accessibleName() == "Close the bar"
+    )
+    assert close.text() == "✕"
+    assert close.icon().isNull()

@@ -72,6 +72,7 @@ class ToldClient:
                     device="CPU, 2 threads",
                     can_shift=True,
                     can_rewind=True,
+                    can_infill=False,
                 )
             )
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QListWidget
 
 from studio.manuscript import Project, pending_recoveries, pending_untitled
@@ -135,3 +137,15 @@ def test_a_text_in_a_folder_is_found_though_only_the_folder_was_opened(
     house.starts_again()
     house.clicks(house.dialog(RecoveryDialog), "Restore")
     house.waits(lambda: house.window.editor.text().endswith("It burned."))
+
+
+def test_keys_of_a_writer_who_is_typing_press_no_button(house: House, chapter: Path) -> None:
+    _left_unsaved(house, "Unsaved.", chapter)
+    house.starts_again()
+    dialog = house.dialog(RecoveryDialog)
+    house.waits(dialog._view.hasFocus)
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        QTest.keyClick(dialog._view, key)
+    assert dialog.isVisible()
+    assert dialog.current is not None
+    dialog.reject()

@@ -23,10 +23,13 @@ from PySide6.QtWidgets import (
 
 from studio.manuscript import pending_untitled
 from studio.ui.help_dialogs import AboutDialog, KeysDialog
+from studio.ui.notice import Choice, Notice, Weight
 from studio.ui.tuning_panel import TuningPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytestqt.qtbot import QtBot
 
     from studio.ui.window import Window
     from tests.ui.windows.conftest import House, ToldClient
@@ -260,6 +263,24 @@ def test_the_folder_lists_texts_only_and_opens_them_here(house: House, chapter: 
     assert (folder / ".lamplight").exists() is False
 
 
+def test_chapters_are_listed_by_their_number_and_folders_first(
+    house: House, tmp_path: Path
+) -> None:
+    for name in ("Chapter 10.txt", "Chapter 2.txt", "chapter 1.txt"):
+        (tmp_path / "saga" / "part").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "saga" / name).write_text("x")
+    window = house.opens(tmp_path / "saga")
+    tree = window.findChild(QTreeView)
+    model = tree.model()
+
+    def listed() -> list[str]:
+        root = tree.rootIndex()
+        return [model.index(i, 0, root).data() for i in range(model.rowCount(root))]
+
+    house.waits(lambda: len(listed()) == 4)
+    assert listed() == ["part", "chapter 1.txt", "Chapter 2.txt", "Chapter 10.txt"]
+
+
 def test_an_empty_folder_says_so(house: House, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -343,6 +364,22 @@ def test_without_pytorch_the_tuning_panel_says_how_to_add_it(
     assert panel._command.text().startswith("make -C ")
     house.clicks(panel, "Copy")
     assert QApplication.clipboard().text() == panel._command.text()
+
+
+def test_a_narrow_window_shows_both_panels_and_whole_buttons(
+    house: House, chapter: Path, qtbot: QtBot
+) -> None:
+    window = house.opens(chapter.parent)
+    window.show_tuning()
+    labels = ("Keep mine", "Load theirs", "Compare…")
+    choices = tuple(Choice(label, label, lambda: None) for label in labels)
+    window.notices.show_notice(Notice("It was changed.", Weight.PROBLEM, choices))
+    window.resize(620, 420)
+    qtbot.wait(50)
+    assert window.width() <= 640
+    for button in window.notices.buttons():
+        assert button.width() >= button.sizeHint().width()
+        assert window.notices.rect().contains(button.geometry())
 
 
 def test_with_pytorch_it_promises_nothing_that_is_not_there(house: House) -> None:
