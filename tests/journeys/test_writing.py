@@ -111,8 +111,14 @@ def test_what_was_not_saved_is_offered_back(open_window: Open, story: Path) -> N
     window.kill()
     assert story.read_text("utf-8") == ""
     again = open_window(story)
-    time.sleep(1.5)
-    again.key("Return")  # Restore is the button that Enter presses
-    time.sleep(0.5)
+
+    def question() -> str:
+        return again.xdotool("search", "--onlyvisible", "--name", "Recovered text").strip()
+
+    wait_until(question, message="nothing was offered")
+    again.xdotool("windowfocus", question())
+    time.sleep(0.3)
+    again.key("alt+r")
+    wait_until(lambda: not question(), message="it was not restored")
     again.focus()
     assert save(again, story) == "Never lost."
