@@ -98,11 +98,13 @@ class Window:
         ).stdout
 
     def focus(self) -> None:
-        """Give the window the keys; on a bare display nobody else does."""
+        """Give the window the keys, or a question in front of it that keeps them; on a bare
+        display nobody else does."""
 
         def has_focus() -> bool:
             self.xdotool("windowfocus", self.id)
-            return self.xdotool("getwindowfocus").strip() == self.id
+            own = self.xdotool("search", "--pid", str(self.process.pid)).split()
+            return self.xdotool("getwindowfocus").strip() in own
 
         wait_until(has_focus, message="the window did not take the focus")
         time.sleep(0.1)  # until Qt has heard of it
