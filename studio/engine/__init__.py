@@ -30,10 +30,6 @@ class RequestError(EngineError):
     """The request itself can't be answered, such as an empty one or one past the context."""
 
 
-class EngineStopped(EngineError):
-    """The engine's process ended before it could answer. It is started again by itself."""
-
-
 def _within(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside of its range, NaN included."""
     if not low <= value <= high:
