@@ -149,11 +149,11 @@ def has_gpu() -> bool:
     return bool(C.llama_supports_gpu_offload())
 
 
-def full(what: str = "versions") -> RequestError:
+def full() -> RequestError:
     """The error for a cache that has no room even when all that is idle was dropped."""
     return RequestError(
-        "The context window is full. Choose a larger one in Settings, or ask for fewer or "
-        f"shorter {what}."
+        "The context window is full. Choose a larger one in Settings, or ask for fewer or shorter "
+        "versions."
     )
 
 

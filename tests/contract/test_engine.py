@@ -203,7 +203,7 @@ def test_two_requests_may_take_turns(new_engine: Callable[[], Engine]) -> None:
     """Steps of one between steps of another leave both answers what a lone engine would say.
 
     Cells of the cache lie elsewhere then, and sums over them are rounded otherwise, so that
-    two words that are nearly as likely may change places. A wrong cell would cost far more.
+    two words that are nearly as likely may change places.
     """
     one, other = greedy(STORY + "The sea", 16), greedy("It was a letter from my aunt, who", 16)
     engine = new_engine()
