@@ -9,7 +9,7 @@ import llama_cpp.llama_cpp as C
 
 from studio.engine import ModelFileError, native
 from studio.engine.context import Context
-from studio.engine.parking import AdapterKey
+from studio.engine.sequence import AdapterKey
 
 
 class Adapters:

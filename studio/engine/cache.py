@@ -10,7 +10,6 @@ writer who goes on as the model said, or asks again, has an answer without compu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from studio.engine import EngineError, Reading, RequestError
 from studio.engine.context import CHUNK, SEQUENCES, Context, NoRoom, full
-from studio.engine.parking import AdapterKey, Parking
+from studio.engine.parking import Parking
+from studio.engine.sequence import ROWS_AFTER, AdapterKey, Sequence
 
 _PARK_ABOVE = 48
 """A sequence that would lose more tokens of the writer's than this is put aside first."""
@@ -27,36 +27,8 @@ _ANCHOR = 32
 _SHIFT_ABOVE = 64
 """Moving cells must save more tokens than this."""
 _READING_ABOVE = 256
-_ROWS_BEFORE, _ROWS_AFTER = 4, 12
-"""Rows of logits are kept for so many places before and after the end of the last prompt."""
-
-
-@dataclass
-class Sequence:
-    """One sequence of the KV cache and what is in it."""
-
-    id: int
-    tokens: list[int] = field(default_factory=list)
-    key: AdapterKey = ()
-    busy: bool = False
-    used: int = 0
-    shifted: bool = False
-    """Some cells were moved: its answers are near those of a fresh evaluation, not equal."""
-    n_prompt: int = 0
-    """So many of the tokens are the writer's; what follows was generated."""
-    rows: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    """Logits after so many tokens, for places about the end of the last prompt."""
-
-    def keep_row(self, row: NDArray[np.float32]) -> None:
-        """Keep the logits after all tokens there are, if they may be wanted again."""
-        if len(self.tokens) <= self.n_prompt + _ROWS_AFTER:
-            self.rows[len(self.tokens)] = row
-
-    def goes_on_with(self, at: int, token: int) -> NDArray[np.float32] | None:
-        """The logits after `token` at place `at`, if it is evaluated there already."""
-        if at < len(self.tokens) and self.tokens[at] == token:
-            return self.rows.get(at + 1)
-        return None
+_ROWS_BEFORE = 4
+"""Rows of logits are kept for so many places before the end of the last prompt."""
 
 
 class Cache:
@@ -132,8 +104,7 @@ class Cache:
         idle = [s for s in self._sequences if not s.busy and s.tokens]
         last = max(idle, key=lambda s: s.used, default=None)
         for sequence in idle:
-            if sequence is not last:
-                self._put_aside(sequence)
+            if sequence is not last and self._put_aside(sequence):
                 self.cut(sequence, 0)
                 return True
         return False
@@ -172,7 +143,7 @@ class Cache:
                 if len(prompt) - first > _READING_ABOVE:
                     yield Reading(len(sequence.tokens) - first, len(prompt) - first)
             yield None
-        low, high = len(prompt) - _ROWS_BEFORE, len(prompt) + _ROWS_AFTER
+        low, high = len(prompt) - _ROWS_BEFORE, len(prompt) + ROWS_AFTER
         sequence.rows = {at: row for at, row in sequence.rows.items() if low <= at <= high}
 
     def decode(
@@ -238,9 +209,7 @@ class Cache:
             same = other is not sequence and other.key == sequence.key
             if same and common(other.tokens, sequence.tokens) + _PARK_ABOVE >= sequence.n_prompt:
                 return True
-        return self._parking.put(
-            sequence.id, sequence.tokens, sequence.key, shifted=sequence.shifted
-        )
+        return self._parking.put(sequence)
 
     def _brought_back(
         self, prompt: list[int], key: AdapterKey, best: Sequence | None, shared: int
@@ -253,11 +222,9 @@ class Cache:
             self._put_aside(best)
             self.cut(best, 0)
         target = self._empty(self._idle(), key)
-        while not self._parking.bring_back(parked, target.id):
+        while not self._parking.bring_back(parked, target):
             if not self._make_room():
                 return None
-        target.tokens, target.shifted = list(parked.tokens), parked.shifted
-        target.n_prompt = len(target.tokens)
         return target
 
     def _copy(self, source: Sequence, target: Sequence, n: int) -> None:

@@ -28,7 +28,7 @@ from studio.engine.cache import Cache, common
 from studio.engine.context import CHUNK, Context, metadata
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
-from studio.engine.parking import AdapterKey
+from studio.engine.sequence import AdapterKey
 from studio.engine.threads import settle_threads
 from studio.engine.versions import Versions, insight
 from studio.engine.vocabulary import Vocabulary

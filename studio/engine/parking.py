@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine.context import Context
-
-AdapterKey = tuple[tuple[str, float], ...]
-"""The adapters that a sequence was evaluated with: (file, strength)."""
+from studio.engine.sequence import AdapterKey, Sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +23,8 @@ class Parked:
     """The keys and values of a sequence, as llama.cpp writes them down, and whose they are."""
 
     tokens: list[int]
+    n_prompt: int
+    rows: dict[int, NDArray[np.float32]]
     key: AdapterKey
     shifted: bool
     state: NDArray[np.uint8]
@@ -33,25 +33,38 @@ class Parked:
 class Parking:
     """Sequences put aside, the last one last; the first ones go when there is no more room.
 
-    They take at most half as much memory as the context window's own KV cache.
+    They take at most as much memory as the context window's own KV cache.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._parked: list[Parked] = []
 
-    def put(self, id_: int, tokens: list[int], key: AdapterKey, *, shifted: bool) -> bool:
-        """Write sequence `id_` down; False if it is too big for that."""
-        size = C.llama_state_seq_get_size(self._context.handle, id_)
-        # The state is of `len(tokens)` cells, so this knows the size of a whole window's.
-        room = size * self._context.n_ctx // (2 * max(1, len(tokens)))
+    def put(self, sequence: Sequence) -> bool:
+        """Write a sequence down; False if it is too big for that."""
+        n_tokens = len(sequence.tokens)
+        size = C.llama_state_seq_get_size(self._context.handle, sequence.id)
+        # The state is of `n_tokens` cells, so this knows the size of a whole window's.
+        room = size * self._context.n_ctx // max(1, n_tokens)
         if not 0 < size <= room:
             return False
         state = np.empty(size, np.uint8)
-        if C.llama_state_seq_get_data(self._context.handle, _bytes_of(state), size, id_) != size:
+        done = C.llama_state_seq_get_data(self._context.handle, _bytes_of(state), size, sequence.id)
+        if done != size:
             return False
-        self._parked = [p for p in self._parked if not (p.key == key and p.tokens == tokens)]
-        self._parked.append(Parked(list(tokens), key, shifted, state))
+        self._parked = [
+            p for p in self._parked if not (p.key == sequence.key and p.tokens == sequence.tokens)
+        ]
+        self._parked.append(
+            Parked(
+                tokens=list(sequence.tokens),
+                n_prompt=sequence.n_prompt,
+                rows=dict(sequence.rows),
+                key=sequence.key,
+                shifted=sequence.shifted,
+                state=state,
+            )
+        )
         while sum(p.state.nbytes for p in self._parked) > room:
             del self._parked[0]
         return True
@@ -65,13 +78,17 @@ class Parking:
         """What was evaluated with these adapters."""
         return [parked for parked in self._parked if parked.key == key]
 
-    def bring_back(self, parked: Parked, id_: int) -> bool:
-        """Read a sequence back into the empty sequence `id_`; False if there are no cells."""
+    def bring_back(self, parked: Parked, sequence: Sequence) -> bool:
+        """Read it back into an empty sequence; False if there are no cells for it."""
         size = parked.state.nbytes
-        done = C.llama_state_seq_set_data(self._context.handle, _bytes_of(parked.state), size, id_)
+        done = C.llama_state_seq_set_data(
+            self._context.handle, _bytes_of(parked.state), size, sequence.id
+        )
         if done != size:
-            C.llama_memory_seq_rm(self._context.memory, id_, -1, -1)
+            C.llama_memory_seq_rm(self._context.memory, sequence.id, -1, -1)
             return False
+        sequence.tokens, sequence.n_prompt = list(parked.tokens), parked.n_prompt
+        sequence.rows, sequence.shifted = dict(parked.rows), parked.shifted
         self._parked = [each for each in self._parked if each is not parked]
         return True
 

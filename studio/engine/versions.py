@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import MAX_VERSIONS, Ended, Event, Piece, Request, Token, Why
-from studio.engine.cache import Cache, Sequence
+from studio.engine.cache import Cache
 from studio.engine.output import Output, Phrases, Verdict
 from studio.engine.sampler import Sampler, grammar_of, log_softmax_of, log_sum_exp
+from studio.engine.sequence import Sequence
 from studio.engine.vocabulary import Vocabulary
 
 _PENALTY_TOKENS = 512
