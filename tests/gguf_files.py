@@ -1,7 +1,9 @@
-"""Small GGUF files that tests make for themselves."""
+"""GGUF files that tests make for themselves, and where the parts of one lie."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -41,3 +43,56 @@ def write_with_metadata(source: Path, path: Path, **values: int) -> Path:
     }
     copy_with_new_metadata(reader, writer, details, [])
     return path
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a GGUF file that means one thing; `start` and `end` in bytes."""
+
+    name: str
+    start: int
+    end: int
+
+
+def sections(path: Path) -> list[Section]:
+    """All sections of a GGUF file in their order; they cover it without a gap.
+
+    The values of an array are one section, and so is the data of a tensor.
+    """
+    reader = gguf.GGUFReader(path)
+    found = [
+        Section("magic", 0, 4),
+        Section("version", 4, 8),
+        Section("number of tensors", 8, 16),
+        Section("number of values", 16, 24),
+    ]
+    for name, field in reader.fields.items():
+        if name.startswith("GGUF."):
+            continue
+        parts = ["length of key", "key", "type"]
+        if field.types[0] is gguf.GGUFValueType.ARRAY:
+            parts += ["type of elements", "number of elements"]
+        elif field.types[0] is gguf.GGUFValueType.STRING:
+            parts += ["length"]
+        found += _named(name, field, [*parts, "value"])
+    for tensor in reader.tensors:
+        parts = ["length of name", "name", "number of dimensions", "dimensions", "type", "offset"]
+        found += _named(tensor.name, tensor.field, parts)
+    if found[-1].end < reader.data_offset:
+        found.append(Section("padding", found[-1].end, reader.data_offset))
+    for tensor in sorted(reader.tensors, key=lambda t: t.data_offset):
+        start = int(tensor.data_offset)
+        if found[-1].end < start:
+            found.append(Section("padding", found[-1].end, start))
+        found.append(Section(f"{tensor.name}: data", start, start + int(tensor.n_bytes)))
+    return found
+
+
+def _named(name: str, field: gguf.ReaderField, parts: list[str]) -> Iterator[Section]:
+    at = field.offset
+    for part, array in zip(parts, field.parts, strict=False):
+        end = at + int(array.nbytes)
+        if part == parts[-1]:  # the elements of an array, each in parts of its own
+            end = field.offset + sum(int(each.nbytes) for each in field.parts)
+        yield Section(f"{name}: {part}", at, end)
+        at = end

@@ -1,4 +1,8 @@
-"""What every engine promises, tried on each there is, with real models."""
+"""What every engine promises, tried on each there is, with both real models.
+
+The default one (llama architecture, 49k tokens) and Gemma 3 (sliding-window attention, 262k
+tokens, byte fallback, a BOS of its own).
+"""
 
 from __future__ import annotations
 
@@ -30,17 +34,24 @@ STORY = (
 )
 
 
+@pytest.fixture(scope="module", params=["model_path", "gemma_path"])
+def options(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadOptions:
+    """How to open a model, the threads measured once."""
+    memo = tmp_path_factory.mktemp("threads") / "threads.json"
+    return LoadOptions(request.getfixturevalue(request.param), n_ctx=1024, threads_memo=memo)
+
+
 @pytest.fixture(scope="module")
-def engine(model_path: Path) -> Iterator[Engine]:
+def engine(options: LoadOptions) -> Iterator[Engine]:
     from studio.engine.llama import LlamaEngine
 
-    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    engine = LlamaEngine(options)
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def new_engine(model_path: Path) -> Iterator[Callable[[], Engine]]:
+def new_engine(options: LoadOptions) -> Iterator[Callable[[], Engine]]:
     """Engines with an empty cache. llama.cpp's arithmetic for one row differs from that for
     several, so answers are compared between engines that evaluate in the same batches."""
     from studio.engine.llama import LlamaEngine
@@ -48,7 +59,7 @@ def new_engine(model_path: Path) -> Iterator[Callable[[], Engine]]:
     opened: list[Engine] = []
 
     def open_one() -> Engine:
-        opened.append(LlamaEngine(LoadOptions(model_path, n_ctx=1024)))
+        opened.append(LlamaEngine(options))
         return opened[-1]
 
     yield open_one
