@@ -11,8 +11,6 @@ import pytest
 
 # Fast tests of windows need no display; journeys ask for a real one themselves.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-# As the worker's process has it: spinning for ever makes a busy machine 40 times slower.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # As the worker's process has it: else threads that wait for each other take the processor from
 # everything else that runs.

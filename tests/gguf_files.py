@@ -10,14 +10,16 @@ import gguf
 import numpy as np
 
 
-def write_lora(path: Path, *, seed: int = 1, rank: int = 4, strength: float = 1.0) -> Path:
+def write_lora(
+    path: Path, *, seed: int = 1, rank: int = 4, strength: float = 1.0, n_embd: int = 576
+) -> Path:
     """A LoRA adapter with random weights for the attention of the default model."""
     dice = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_string("general.type", "adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(rank))
-    n_embd, n_kv, n_layers = 576, 192, 30
+    n_kv, n_layers = 192, 30
     for layer in range(n_layers):
         for name, n_out in (("attn_q", n_embd), ("attn_v", n_kv)):
             a = dice.normal(0, 1 / np.sqrt(n_embd), (rank, n_embd)).astype(np.float32)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from studio.engine import GREEDY, EngineError, Finished, LoadOptions, ModelFileError, Piece, Request
+from studio.engine import GREEDY, EngineError, Finished, LoadOptions, Piece, Request
 from studio.engine.client import EngineClient
 from tests.gguf_files import Section, sections, write_lora, write_with_metadata
 
@@ -178,3 +179,55 @@ def test_a_damaged_model_answers_or_is_refused_with_a_sentence(
     assert sum("damaged" in outcome for outcome in outcomes.values()) > len(outcomes) / 3
     client.open(options(model_path))
     assert answer(client) == good
+
+
+def adapter_faults(found: list[Section]) -> list[Fault]:
+    """A flip, a cut and a number far off in each section of the header and of two tensors."""
+    dice = random.Random(5)
+    ends = ("blk.0.attn_q.weight.lora_a", "blk.29.attn_v.weight.lora_b")
+    chosen = [s for s in found if not s.name.startswith("blk.") or s.name.startswith(ends)]
+    return [
+        fault for section in chosen for fault in (flip(section, dice), far_off(section), cut(section))
+    ]
+
+
+def test_a_damaged_adapter_fails_its_request_alone(
+    client: EngineClient, model_path: Path, tmp_path: Path
+) -> None:
+    client.open(options(model_path))
+    plain, pid = answer(client), client.worker_pid
+    whole = write_lora(tmp_path / "voice.gguf")
+    refused = 0
+    for n, fault in enumerate(adapter_faults(sections(whole))):
+        path = tmp_path / f"voice-{n}.gguf"
+        fault.do(whole, path)
+        try:
+            answer(client, adapters=((path, 1.0),))
+        except EngineError as error:
+            refused += 1
+            assert_is_a_sentence(error)
+            assert path.name in str(error), fault
+        assert answer(client) == plain, fault
+    assert refused > n / 2
+    assert client.worker_pid == pid
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])
+def test_an_adapter_made_of_nonsense_spoils_no_other_answer(
+    client: EngineClient, model_path: Path, tmp_path: Path, number: float
+) -> None:
+    """Keys and values that are no numbers stay in memory, where 0 times NaN is NaN."""
+    client.open(options(model_path))
+    sound = write_lora(tmp_path / "sound.gguf")
+    expected = answer(client), answer(client, adapters=((sound, 1.0),))
+    content = bytearray(sound.read_bytes())
+    name = "blk.3.attn_v.weight.lora_b: data"
+    (data,) = (section for section in sections(sound) if section.name == name)
+    content[data.start : data.end] = np.full((data.end - data.start) // 4, number, "<f4").tobytes()
+    spoilt = tmp_path / "nonsense.gguf"
+    spoilt.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"nonsense.*‘nonsense\.gguf’") as caught:
+            answer(client, adapters=((spoilt, 1.0),))
+        assert_is_a_sentence(caught.value)
+        assert (answer(client), answer(client, adapters=((sound, 1.0),))) == expected

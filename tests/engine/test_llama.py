@@ -117,8 +117,10 @@ def test_a_bad_adapter_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ModelFileError, match="There is no adapter file"):
         answer(engine, STORY, adapters=((tmp_path / "gone.gguf", 1.0),))
-    with pytest.raises(ModelFileError, match="does not fit this model"):
+    with pytest.raises(ModelFileError, match="is not a LoRA adapter"):
         answer(engine, STORY, adapters=((model_path, 1.0),))
+    with pytest.raises(ModelFileError, match="does not fit this model"):
+        answer(engine, STORY, adapters=((write_lora(tmp_path / "big.gguf", n_embd=640), 1.0),))
     with pytest.raises(RequestError, match=r"strength of ‘a\.gguf’ is 3"):
         Request(STORY, adapters=((Path("a.gguf"), 3.0),))
     assert answer(engine, STORY)[0]
