@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from studio.engine import ModelFileError
+from studio.engine import EngineError, ModelFileError
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,9 @@ def why_not_adapted(path: Path, lines: list[str]) -> ModelFileError:
     text = "\n".join(lines)
     name = f"‘{path.name}’"
     if "expect general.type" in text or "expect adapter.type" in text:
-        return ModelFileError(f"{name} is not a LoRA adapter, or it is damaged. Choose another file.")
+        return ModelFileError(
+            f"{name} is not a LoRA adapter, or it is damaged. Choose another file."
+        )
     if any(said in text for said in _OTHER_MODEL):
         return ModelFileError(
             f"The adapter {name} does not fit this model. Choose one that was made for it."
@@ -118,6 +120,20 @@ def damaged(path: Path) -> ModelFileError:
     return ModelFileError(
         f"‘{path.name}’ is damaged: the model answers with nothing but nonsense. Download it again "
         "or choose another one."
+    )
+
+
+def nonsense(adapters: list[str]) -> EngineError:
+    """The error for an answer that is not made of numbers; `adapters` are the files in use."""
+    if adapters:
+        names = " and ".join(f"‘{Path(each).name}’" for each in adapters)
+        return EngineError(
+            f"The model answers with nothing but nonsense while it uses {names}: the adapter is "
+            "probably damaged. Switch it off or choose another one."
+        )
+    return EngineError(
+        "The model answers with nothing but nonsense: its file is probably damaged. Choose another "
+        "one."
     )
 
 

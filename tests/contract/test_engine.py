@@ -35,7 +35,9 @@ STORY = (
 
 
 @pytest.fixture(scope="module", params=["model_path", "gemma_path"])
-def options(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadOptions:
+def options(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> LoadOptions:
     """How to open a model, the threads measured once."""
     memo = tmp_path_factory.mktemp("threads") / "threads.json"
     return LoadOptions(request.getfixturevalue(request.param), n_ctx=1024, threads_memo=memo)

@@ -130,7 +130,18 @@ def assert_is_a_sentence(error: EngineError) -> None:
     said = str(error)
     assert said[0] == "‘" or said[0].isupper(), said
     assert said.endswith("."), said
-    for foreign in ("Traceback", "Error", "std::", "C++", "ASSERT", "_", "0x", "\n", "::", "\ufffd"):
+    for foreign in (
+        "Traceback",
+        "Error",
+        "std::",
+        "C++",
+        "ASSERT",
+        "_",
+        "0x",
+        "\n",
+        "::",
+        "\ufffd",
+    ):
         assert foreign not in said, said
 
 
@@ -182,15 +193,15 @@ def test_a_damaged_model_answers_or_is_refused_with_a_sentence(
 
 
 def adapter_faults(found: list[Section]) -> list[Fault]:
-    """A flip, a cut and a number far off in each section of the header and of two tensors."""
+    """A flip in each section of the header and of two tensors, and a cut or a number far off."""
     dice = random.Random(5)
     ends = ("blk.0.attn_q.weight.lora_a", "blk.29.attn_v.weight.lora_b")
     chosen = [s for s in found if not s.name.startswith("blk.") or s.name.startswith(ends)]
-    return [
-        fault for section in chosen for fault in (flip(section, dice), far_off(section), cut(section))
-    ]
+    faults = [flip(section, dice) for section in chosen]
+    return faults + [far_off(s) for s in chosen[::2]] + [cut(s) for s in chosen[1::2]]
 
 
+@pytest.mark.slow
 def test_a_damaged_adapter_fails_its_request_alone(
     client: EngineClient, model_path: Path, tmp_path: Path
 ) -> None:
@@ -223,7 +234,8 @@ def test_an_adapter_made_of_nonsense_spoils_no_other_answer(
     content = bytearray(sound.read_bytes())
     name = "blk.3.attn_v.weight.lora_b: data"
     (data,) = (section for section in sections(sound) if section.name == name)
-    content[data.start : data.end] = np.full((data.end - data.start) // 4, number, "<f4").tobytes()
+    numbers = np.full((data.end - data.start) // 4, number, "<f4")
+    content[data.start : data.end] = numbers.tobytes()
     spoilt = tmp_path / "nonsense.gguf"
     spoilt.write_bytes(content)
     for _ in range(2):
