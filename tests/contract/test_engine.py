@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,6 +164,28 @@ def test_an_edit_in_the_middle_changes_nothing_of_the_answer(engine: Engine, fre
     assert texts(engine, greedy(edited)) == texts(fresh, greedy(edited))
 
 
+def days(first: int, last: int) -> str:
+    return "\n\n".join(
+        f"{i}. On day {i * 7} he wrote of wind and rain." for i in range(first, last)
+    )
+
+
+def test_the_capabilities_say_what_a_text_that_moves_on_costs(engine: Engine) -> None:
+    """Its first part leaves the context, and only those that can shift need not read it again."""
+    finished(engine, greedy(days(0, 30)))
+    moved = finished(engine, greedy(days(8, 31)))
+    unread = moved.prompt_tokens - moved.reused_tokens
+    assert moved.exact is not engine.capabilities.can_shift
+    assert (unread < 40) is engine.capabilities.can_shift
+
+
+def test_the_capabilities_say_what_an_edit_at_the_end_costs(engine: Engine) -> None:
+    finished(engine, greedy(days(40, 60) + " The end came late."))
+    edited = finished(engine, greedy(days(40, 60) + " The sea was calm."))
+    unread = edited.prompt_tokens - edited.reused_tokens
+    assert (unread < 10) is engine.capabilities.can_rewind
+
+
 def test_going_back_and_forth_between_two_texts_evaluates_neither_again(engine: Engine) -> None:
     other = "Dear Margaret, the garden is full of rain and I have not slept since Tuesday. " * 3
     for text in (STORY * 2, other):
@@ -207,11 +228,14 @@ def test_no_further_token_is_evaluated_while_a_word_is_typed(engine: Engine) -> 
 
 
 def test_half_a_character_is_never_told(engine: Engine) -> None:
-    request = Request("海边的灯塔里住着一个老人。他", max_tokens=40, sampling=Sampling(seed=5))
-    for event in events(engine, request):
-        if isinstance(event, Piece):
-            assert "\ufffd" not in event.text or event.text.isprintable()
-            event.text.encode("utf-8")
+    """Both models spell some of these characters in two tokens or three."""
+    request = greedy("海边的灯塔里住着一个老人。🙂他", 40, alternatives=1)
+    pieces = [e for e in events(engine, request) if isinstance(e, Piece)]
+    spelled = b"".join(token.spelling for piece in pieces for token in piece.tokens)
+    for piece in pieces:
+        assert "\ufffd" not in piece.text
+    assert len(pieces) > 10
+    assert spelled.decode().endswith("".join(piece.text for piece in pieces))
 
 
 def test_a_stop_text_ends_a_version_and_is_not_part_of_it(engine: Engine) -> None:
@@ -289,10 +313,23 @@ def test_an_empty_prompt_gets_an_answer(engine: Engine) -> None:
     assert finished(engine, greedy("", 4)).generated_tokens == 4
 
 
+def after_the_first(engine: Engine, first: str, rest: str) -> bytes:
+    """What the scored tokens of a text spell: those after its BOS, or after its first token."""
+    return (first + rest if engine.tokenize("") else rest).encode()
+
+
 def test_tokens_spell_the_text(engine: Engine) -> None:
-    text = "Ein Käse für Zoë – 海 🙂\n\n\tdef f(x): return x"
-    assert engine.tokenize(text)
-    assert engine.tokenize("<|im_start|>") != engine.tokenize("<|im_start|>", special=True)
+    rest = " Käse für Zoë – 海 🙂\n\n\tdef f(x): return x"
+    spelled = b"".join(token.spelling for token in engine.score("Ein" + rest).tokens)
+    assert spelled == after_the_first(engine, "E", "in" + rest)
+
+
+def test_what_looks_like_a_special_token_is_read_as_letters(engine: Engine) -> None:
+    special = {"llama": "<|im_start|>", "gemma3": "<start_of_turn>"}
+    text = special[engine.capabilities.architecture]
+    n_bos = len(engine.tokenize(""))
+    assert len(engine.tokenize(text, special=True)) == n_bos + 1
+    assert len(engine.tokenize(text)) > n_bos + 1
 
 
 def test_a_sentence_is_likelier_than_its_words_in_disorder(engine: Engine) -> None:
@@ -317,7 +354,8 @@ def test_logits_agree_with_the_score(engine: Engine) -> None:
 
 def test_each_token_of_a_text_has_its_rank_and_the_likeliest_ones(engine: Engine) -> None:
     score = engine.score("She opened the door and the the", alternatives=8)
-    assert b"".join(token.spelling for token in score.tokens) == b" opened the door and the the"
+    spelled = b"".join(token.spelling for token in score.tokens)
+    assert spelled == after_the_first(engine, "She", " opened the door and the the")
     for token in score.tokens:
         ids, _, log_probs = zip(*token.alternatives, strict=True)
         assert len(ids) == 8
@@ -400,12 +438,13 @@ def test_xtc_leaves_the_likeliest_out(engine: Engine) -> None:
 
 
 def test_a_bias_forbids_and_forces(engine: Engine) -> None:
-    (lamp,) = engine.tokenize(" lamp")
+    n_bos = len(engine.tokenize(""))
+    (lamp,) = engine.tokenize(" lamp")[n_bos:]
     forced = Sampling(temperature=0.0, logit_bias=((lamp, 100.0),))
     assert texts(engine, Request(STORY + "He", 3, forced)) == [" lamp lamp lamp"]
-    (first, *_) = engine.tokenize(texts(engine, greedy(STORY + "He", 1))[0])
+    first = engine.tokenize(texts(engine, greedy(STORY + "He", 1))[0])[n_bos]
     forbidden = Sampling(temperature=0.0, logit_bias=((first, float("-inf")),))
-    assert engine.tokenize(texts(engine, Request(STORY + "He", 1, forbidden))[0])[0] != first
+    assert engine.tokenize(texts(engine, Request(STORY + "He", 1, forbidden))[0])[n_bos] != first
 
 
 def test_a_grammar_is_followed_from_the_first_letter(engine: Engine) -> None:
