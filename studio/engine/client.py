@@ -13,21 +13,31 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from studio.engine import (
+    AdapterSet,
     Capabilities,
     EngineError,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
     ModelFileError,
     Priority,
+    Query,
     Request,
+    Score,
+    Scoring,
+    Tokenized,
+    Tokenizing,
+    logits_of,
 )
 from studio.engine.messages import Ask, Cancel, FromWorker, Loaded, Progress, Refused, Told
 from studio.engine.process import WorkerProcess
@@ -92,12 +102,17 @@ OnEvent = Callable[[Event | Failed], None]
 class _Asked:
     """A request in hand."""
 
-    request: Request
+    request: Request | Query
     on_event: OnEvent
     worker: WorkerProcess | None = None
     """Who has it; None while it waits for a model."""
     sent_s: float = 0.0
     cancelled_s: float | None = None
+
+    @property
+    def is_suggestion(self) -> bool:
+        """A newer one takes its place."""
+        return isinstance(self.request, Request) and self.request.priority is Priority.INLINE
 
 
 class EngineClient:
@@ -150,11 +165,11 @@ class EngineClient:
         worker = self._worker
         return worker.process.pid if worker else None
 
-    def ask(self, request: Request, on_event: OnEvent) -> int:
+    def ask(self, request: Request | Query, on_event: OnEvent) -> int:
         """Ask; the events end with `Finished` or `Failed`. Answers a ticket for `cancel`.
 
-        A newer request of inline priority takes the place of an older one. While a model is
-        being loaded or started again, requests wait for it.
+        A newer `Request` of inline priority takes the place of an older one. While a model is
+        being loaded or started again, all that is asked waits for it.
         """
         ticket = next(self._tickets)
         self._inbox.put(lambda: self._ask(ticket, _Asked(request, on_event)))
@@ -188,7 +203,7 @@ class EngineClient:
         finally:
             stop()
 
-    def stream(self, request: Request) -> Iterator[Event]:
+    def stream(self, request: Request | Query) -> Iterator[Event]:
         """Ask and wait for the events. Raises `EngineError`; for use without a window."""
         events: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
         ticket = self.ask(request, events.put)
@@ -203,6 +218,21 @@ class EngineClient:
         finally:
             if not ended:
                 self.cancel(ticket)
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """As `studio.engine.Engine.tokenize`. Waits; raises `EngineError`."""
+        events = self.stream(Tokenizing(text, special))
+        return [id_ for e in events if isinstance(e, Tokenized) for id_ in e.tokens]
+
+    def score(
+        self, text: str, *, start: int = 0, alternatives: int = 0, adapters: AdapterSet = ()
+    ) -> Score:
+        """As `studio.engine.Engine.score`. Waits; raises `EngineError`."""
+        return Score.of(self.stream(Scoring(text, start, alternatives, adapters)))
+
+    def logits(self, tokens: Sequence[int], *, adapters: AdapterSet = ()) -> NDArray[np.float32]:
+        """As `studio.engine.Engine.logits`. Waits; raises `EngineError`."""
+        return logits_of(self.stream(Evaluating(tuple(tokens), adapters)), len(tokens))
 
     # -- the thread that owns everything ---------------------------------------------------
 
@@ -336,9 +366,9 @@ class EngineClient:
     # -- requests --------------------------------------------------------------------------
 
     def _ask(self, ticket: int, asked: _Asked) -> None:
-        if asked.request.priority is Priority.INLINE:
+        if asked.is_suggestion:
             for other_ticket, other in list(self._asked.items()):
-                if other.request.priority is Priority.INLINE and other.cancelled_s is None:
+                if other.is_suggestion and other.cancelled_s is None:
                     if other.worker:
                         other.cancelled_s = time.monotonic()  # the worker knows by itself
                     else:

@@ -12,23 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import (
+    AdapterSet,
     Capabilities,
     EngineError,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
+    Query,
     Request,
     RequestError,
     Score,
+    Scoring,
+    logits_of,
     native,
 )
 from studio.engine.adapters import Adapters
 from studio.engine.cache import AdapterKey, Cache
-from studio.engine.context import CHUNK, Context, metadata
+from studio.engine.context import Context, metadata
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
+from studio.engine.queries import Queries, key_of
 from studio.engine.threads import settle_threads
-from studio.engine.versions import Versions, insight
+from studio.engine.versions import Versions
 from studio.engine.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -64,6 +70,7 @@ class LlamaEngine:
         self._infill = Infill.of(self._model, self.vocabulary)
         self._adapters = Adapters(self._model, context)
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
+        self._queries = Queries(self.vocabulary, context, self._cache, self._adapters)
         self.capabilities = _describe(
             self._model, context, options.path, _device(lines, context.n_threads), self._infill
         )
@@ -120,28 +127,23 @@ class LlamaEngine:
             for fork in forks:
                 self._cache.drop(fork)
 
+    def answer(self, query: Query) -> Iterator[Event | None]:
+        """See `studio.engine.Engine.answer`."""
+        return self._queries.answer(query)
+
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """See `studio.engine.Engine.tokenize`."""
         return self.vocabulary.tokenize(text, special=special)
 
-    def score(self, text: str, *, alternatives: int = 0) -> Score:
+    def score(
+        self, text: str, *, start: int = 0, alternatives: int = 0, adapters: AdapterSet = ()
+    ) -> Score:
         """See `studio.engine.Engine.score`."""
-        tokens = self.vocabulary.tokenize(text)
-        return Score(
-            tuple(
-                insight(self.vocabulary, tokens[start + i + 1], row, alternatives)
-                for start, rows in self._all_logits(tokens[:-1])
-                for i, row in enumerate(rows)
-            )
-        )
+        return Score.of(self.answer(Scoring(text, start, alternatives, adapters)))
 
-    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+    def logits(self, tokens: Sequence[int], *, adapters: AdapterSet = ()) -> NDArray[np.float32]:
         """See `studio.engine.Engine.logits`."""
-        n_vocab = self.vocabulary.n_tokens
-        if any(not 0 <= token < n_vocab for token in tokens):
-            raise RequestError(f"A token is outside of the vocabulary of {n_vocab:,}.")
-        parts = [rows for _, rows in self._all_logits(list(tokens))]
-        return np.concatenate(parts) if parts else np.zeros((0, n_vocab), np.float32)
+        return logits_of(self.answer(Evaluating(tuple(tokens), adapters)), len(tokens))
 
     def interrupt(self) -> None:
         """See `studio.engine.Engine.interrupt`."""
@@ -171,29 +173,9 @@ class LlamaEngine:
             return self._infill.arrange(before, after), spell
         return before, spell
 
-    def _all_logits(self, tokens: list[int]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Logits after every token, in parts: (index of the first, rows of float32)."""
-        if self._context is None or len(tokens) > self.capabilities.n_ctx:
-            raise RequestError(
-                f"The text has {len(tokens):,} tokens, and the context window holds "
-                f"{self.capabilities.n_ctx:,}."
-            )
-        sequence = self._cache.scratch()
-        try:
-            for at in range(0, len(tokens), CHUNK):
-                chunk = tokens[at : at + CHUNK]
-                places = range(at, at + len(chunk))
-                while not self._cache.decode([sequence], chunk, places, outputs=True):
-                    pass  # an interrupt is meant for streams; this goes on
-                sequence.tokens.extend(chunk)
-                yield at, self._context.rows(len(chunk))
-        finally:
-            self._cache.drop(sequence)
-
 
 def _key(request: Request) -> AdapterKey:
-    """The adapters of a request as the cache knows them; those of strength 0 are left out."""
-    return tuple(sorted((str(path), strength) for path, strength in request.adapters if strength))
+    return key_of(request.adapters)
 
 
 def _load_model(

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import psutil
 import pytest
 
 from studio.engine import (
     GREEDY,
     EngineError,
+    Evaluated,
+    Evaluating,
     Finished,
     LoadOptions,
     ModelFileError,
@@ -23,6 +26,10 @@ from studio.engine import (
     Priority,
     Reading,
     Request,
+    Scored,
+    Scoring,
+    Tokenized,
+    Tokenizing,
 )
 from studio.engine.client import (
     Down,
@@ -400,6 +407,93 @@ def test_an_inline_request_does_not_wait_for_a_long_prompt(client: EngineClient)
     assert not any(isinstance(e, Finished) for e in draft.all)
     draft.wait_for(Finished, 60)
     assert text_of(draft.all)
+
+
+def test_queries_cross_the_border(client: EngineClient) -> None:
+    tokens = client.tokenize(STORY)
+    score = client.score(STORY, start=20, alternatives=2)
+    assert STORY[20:].encode() in b"".join(token.spelling for token in score.tokens)
+    assert all(len(token.alternatives) == 2 for token in score.tokens)
+    rows = client.logits(tokens)
+    capabilities = client.capabilities
+    assert capabilities is not None
+    assert rows.shape == (len(tokens), capabilities.n_vocab)
+    assert rows.flags.writeable
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    for i, token in enumerate(score.tokens, len(tokens) - len(score.tokens)):
+        assert token.log_prob == pytest.approx(float(log_probs[i - 1, token.id]), abs=0.3)
+
+
+def test_logits_come_in_parts(client: EngineClient) -> None:
+    tokens = tuple(client.tokenize(STORY * 15))
+    parts = [e for e in client.stream(Evaluating(tokens)) if isinstance(e, Evaluated)]
+    assert len(parts) > 2
+    assert [part.first for part in parts] == sorted({part.first for part in parts})
+    assert sum(len(part.logits) for part in parts) == len(tokens)
+    assert max(len(part.logits) for part in parts) <= 64
+
+
+def test_a_query_that_can_not_be_answered_fails_with_a_sentence(client: EngineClient) -> None:
+    with pytest.raises(EngineError, match="outside of the vocabulary"):
+        client.logits([10**7])
+    with pytest.raises(EngineError, match="the context window holds"):
+        client.score(STORY * 1000)
+    with pytest.raises(EngineError, match="There is no adapter file"):
+        client.score(STORY, adapters=((Path("gone.gguf"), 1.0),))
+    with pytest.raises(EngineError, match="no text"):
+        client.score("")
+    assert client.tokenize("The sea")
+
+
+def test_a_cancelled_query_ends_and_says_nothing_more(client: EngineClient) -> None:
+    events = Heard()
+    ticket = client.ask(Scoring(STORY * 200), events)
+    events.wait_for(Scored)
+    client.cancel(ticket)
+    events.wait_for(Finished)
+    count = len(events.all)
+    assert client.tokenize("The sea"), "the worker goes on"
+    assert len(events.all) == count
+    assert isinstance(events.all[-1], Finished)
+
+
+def test_a_suggestion_does_not_wait_for_a_long_score(client: EngineClient) -> None:
+    score, inline = Heard(), Heard()
+    client.ask(Scoring(STORY * 40, priority=Priority.IDLE), score)
+    score.wait_for(Scored)
+    client.ask(greedy(max_tokens=2, priority=Priority.INLINE), inline)
+    inline.wait_for(Finished)
+    assert not any(isinstance(e, Finished) for e in score.all)
+    score.wait_for(Finished, 60)
+    told = sum(len(e.tokens) for e in score.all if isinstance(e, Scored))
+    assert told == len(client.tokenize(STORY * 40)) - 1
+
+
+def test_tokens_are_counted_while_a_draft_is_written(client: EngineClient) -> None:
+    draft, count = Heard(), Heard()
+    client.ask(Request(STORY, max_tokens=200), draft)
+    draft.wait_for(Piece)
+    client.ask(Tokenizing(STORY), count)
+    assert len(count.wait_for(Tokenized).tokens) > 10
+    assert not any(isinstance(e, Finished) for e in draft.all)
+
+
+def test_counting_tokens_takes_no_suggestion_s_place(client: EngineClient) -> None:
+    suggestion = Heard()
+    client.ask(greedy(max_tokens=30, priority=Priority.INLINE), suggestion)
+    for _ in range(5):
+        client.ask(Tokenizing(STORY), lambda _: None)
+    assert suggestion.wait_for(Finished).generated_tokens == 30
+
+
+def test_a_query_waits_for_a_model_that_is_started_again(client: EngineClient) -> None:
+    pid = client.worker_pid
+    assert pid is not None
+    statuses = listen(client)
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Restarting)
+    assert client.tokenize(STORY)
 
 
 def test_closing_frees_the_worker(client: EngineClient) -> None:

@@ -89,6 +89,18 @@ def test_strength_zero_is_the_base(engine: LlamaEngine, lora: Path) -> None:
     assert answer(engine, STORY, adapters=((lora, 0.0),))[0] == plain
 
 
+def test_a_text_is_scored_and_evaluated_with_its_adapters(engine: LlamaEngine, lora: Path) -> None:
+    text, with_lora = STORY + "At night he slept.", ((lora, 2.0),)
+    plain = engine.score(text, start=len(STORY))
+    bent = engine.score(text, start=len(STORY), adapters=with_lora)
+    assert abs(bent.log_likelihood - plain.log_likelihood) > 0.1
+    assert engine.score(text, start=len(STORY)) == plain
+    tokens = engine.tokenize(text)
+    base, adapted = engine.logits(tokens), engine.logits(tokens, adapters=with_lora)
+    assert abs(adapted - base).max() > 0.1
+    assert (engine.logits(tokens) == base).all(), "bit for bit, after the adapter is gone"
+
+
 def test_two_requests_with_different_adapters_may_take_turns(
     engine: LlamaEngine, model_path: Path, lora: Path
 ) -> None:
@@ -120,6 +132,8 @@ def test_a_bad_adapter_is_refused_with_a_sentence(
         answer(engine, STORY, adapters=((model_path, 1.0),))
     with pytest.raises(RequestError, match=r"strength of ‘a\.gguf’ is 3"):
         Request(STORY, adapters=((Path("a.gguf"), 3.0),))
+    with pytest.raises(ModelFileError, match="There is no adapter file"):
+        engine.score(STORY, adapters=((tmp_path / "gone.gguf", 1.0),))
     assert answer(engine, STORY)[0]
 
 
