@@ -375,6 +375,18 @@ class Capabilities:
     """The end of the context can be taken back at any place."""
     can_infill: bool
     """The model reads `Request.suffix`."""
+    n_threads: int = 0
+    """Threads that it decodes with on the CPU."""
+    threads_measured: bool = False
+    """Their number was found by measuring, on this machine and for this file."""
+    layers: tuple[tuple[str, int], ...] = ()
+    """(device, how many layers are there), "CPU" last; the output counts as one layer."""
+    flash_attention: bool = False
+
+    @property
+    def gpu_layers(self) -> int:
+        """Layers that are on a GPU."""
+        return sum(n for device, n in self.layers if device != "CPU")
 
 
 @dataclass(frozen=True)
@@ -387,8 +399,10 @@ class LoadOptions:
     """Threads to decode with; None measures which number is best, once."""
     threads_memo: Path | None = None
     """A JSON file in which that is remembered."""
+    measure_threads: bool = False
+    """Measure again what is remembered."""
     gpu_layers: int = -1
-    """Layers to put on a GPU if there is one; -1 for all."""
+    """Layers to put on a GPU if there is one; -1 for as many as fit in its free memory."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
     """Auto is off on a CPU and llama.cpp's own choice on a GPU."""
     kv_type: Literal["f16", "q8_0"] = "f16"

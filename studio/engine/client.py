@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -266,7 +266,7 @@ class EngineClient:
         self._deaths_s.clear()
         if self._candidate:
             self._candidate.retire()
-        if self._worker and not _fits_beside(options.path):
+        if self._worker and not _fits_beside(options.path, self._worker.capabilities):
             self._drop_worker("Another model is being opened.")
         self._begin(options)
 
@@ -302,7 +302,8 @@ class EngineClient:
             self._candidate = None
             if self._worker:
                 self._drop_worker("Another model was opened.")
-            self._worker, self._answering = worker, worker.options
+            self._worker = worker
+            self._answering = replace(worker.options, measure_threads=False)
             self._tell(Ready(message.capabilities))
             for ticket, asked in self._asked.items():
                 self._send(ticket, asked)
@@ -421,8 +422,13 @@ class EngineClient:
                 return
 
 
-def _fits_beside(path: Path) -> bool:
-    """Whether a model can be loaded while another one stays in memory."""
+def _fits_beside(path: Path, loaded: Capabilities | None) -> bool:
+    """Whether a model can be loaded while another one stays in memory.
+
+    Not beside one on a GPU: it would find that one's memory taken, and fewer layers put there.
+    """
+    if loaded and loaded.gpu_layers:
+        return False
     try:
         return path.stat().st_size < int(psutil.virtual_memory().available)
     except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -30,6 +29,7 @@ from studio.engine import (
 from studio.engine.adapters import Adapters
 from studio.engine.cache import AdapterKey, Cache
 from studio.engine.context import Context, metadata
+from studio.engine.devices import Gpu, automatic_layers, gpus, in_words, layers_by_device
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
 from studio.engine.queries import Queries, key_of
@@ -52,9 +52,9 @@ class LlamaEngine:
         native.start()
         self._model: C.llama_model_p | None = None
         self._context: Context | None = None
-        refuse_unfit(options.path)
-        with native.captured_log() as lines:
-            self._model = _load_model(options, on_progress)
+        devices = gpus() if options.gpu_layers else []
+        refuse_unfit(options.path, sum(device.free_bytes for device in devices))
+        self._model, lines = _load_model(options, devices, on_progress)
         if not self._model:
             raise why_not_loaded(options.path, lines)
         try:
@@ -62,7 +62,8 @@ class LlamaEngine:
             if not context.sound:
                 raise damaged(options.path)
             if options.n_threads is None:
-                settle_threads(context, options.path, options.threads_memo)
+                again = options.measure_threads
+                settle_threads(context, options.path, options.threads_memo, again=again)
             self.vocabulary = Vocabulary(self._model)
         except BaseException:
             self.close()
@@ -72,7 +73,7 @@ class LlamaEngine:
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
         self._queries = Queries(self.vocabulary, context, self._cache, self._adapters)
         self.capabilities = _describe(
-            self._model, context, options.path, _device(lines, context.n_threads), self._infill
+            self._model, context, options, layers_by_device(lines), self._infill
         )
 
     @property
@@ -179,43 +180,53 @@ def _key(request: Request) -> AdapterKey:
 
 
 def _load_model(
-    options: LoadOptions, on_progress: Callable[[float], None] | None
-) -> C.llama_model_p | None:
+    options: LoadOptions, devices: list[Gpu], on_progress: Callable[[float], None] | None
+) -> tuple[C.llama_model_p | None, list[str]]:
+    """The model, if it could be loaded, and llama.cpp's log of that."""
+
     def report(fraction: float, _user: object) -> bool:
         if on_progress:
             on_progress(fraction)
         return True
 
-    params = C.llama_model_default_params()
-    params.n_gpu_layers = options.gpu_layers
-    params.progress_callback = C.llama_progress_callback(report)
-    return C.llama_model_load_from_file(str(options.path).encode(), params)
+    def load(gpu_layers: int) -> tuple[C.llama_model_p | None, list[str]]:
+        params = C.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        params.progress_callback = C.llama_progress_callback(report)
+        with native.captured_log() as lines:
+            return C.llama_model_load_from_file(str(options.path).encode(), params), lines
+
+    if options.gpu_layers >= 0:
+        return load(options.gpu_layers)
+    n = automatic_layers(options, devices)
+    model, lines = load(n)
+    if not model and devices and n and any("allocate" in line for line in lines):
+        log.warning("%d layers did not fit on %s after all; none are put there", n, devices)
+        return load(0)
+    return model, lines
 
 
 def _describe(
-    model: C.llama_model_p, context: Context, path: Path, device: str, infill: Infill | None
+    model: C.llama_model_p,
+    context: Context,
+    options: LoadOptions,
+    layers: tuple[tuple[str, int], ...],
+    infill: Infill | None,
 ) -> Capabilities:
     return Capabilities(
-        name=path.stem,
-        path=path,
+        name=options.path.stem,
+        path=options.path,
         architecture=metadata(model, "general.architecture"),
         n_params=C.llama_model_n_params(model),
         n_ctx=context.n_ctx,
         n_ctx_train=C.llama_model_n_ctx_train(model),
         n_vocab=context.n_vocab,
-        device=device,
+        device=in_words(layers, context.n_threads),
         can_shift=context.can_shift and context.can_rewind,
         can_rewind=context.can_rewind,
         can_infill=infill is not None,
+        n_threads=context.n_threads,
+        threads_measured=options.n_threads is None,
+        layers=layers,
+        flash_attention=context.flash_attention,
     )
-
-
-def _device(lines: list[str], n_threads: int) -> str:
-    """Where the model computes, in words, from llama.cpp's log of loading it."""
-    cpu = f"CPU, {n_threads} thread{'s' if n_threads != 1 else ''}"
-    gpus = [line.split("(", 1)[1].split(")")[0] for line in lines if "using device " in line]
-    layers = [line.split("offloaded ")[1] for line in lines if "offloaded " in line]
-    if not gpus or not layers or layers[-1].startswith("0/"):
-        return cpu
-    share = layers[-1].split(" ")[0].replace("/", " of ")
-    return f"{' and '.join(gpus)}, {share} layers"

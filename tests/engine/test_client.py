@@ -7,6 +7,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -362,6 +363,44 @@ def test_threads_are_measured_once_and_remembered(
     written = memo.stat().st_mtime_ns
     assert new_client().open(LoadOptions(model_path, threads_memo=memo)).device == device
     assert memo.stat().st_mtime_ns == written
+
+
+def test_threads_are_measured_again_when_asked(
+    new_client: Callable[..., EngineClient], model_path: Path, tmp_path: Path
+) -> None:
+    import json
+
+    memo = tmp_path / "threads.json"
+    new_client().open(LoadOptions(model_path, threads_memo=memo))
+    (key,) = json.loads(memo.read_text())
+    memo.write_text(json.dumps({key: 1, "another": 7}))
+    written = memo.stat().st_mtime_ns
+    client = new_client()
+    client.open(LoadOptions(model_path, threads_memo=memo, measure_threads=True))
+    assert memo.stat().st_mtime_ns > written
+    assert json.loads(memo.read_text())["another"] == 7
+    measured, pid = memo.stat().st_mtime_ns, client.worker_pid
+    assert pid is not None
+    statuses = listen(client)
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Ready)
+    assert memo.stat().st_mtime_ns == measured, "a restart does not measure"
+
+
+def test_a_model_on_a_gpu_makes_room_before_another_one_is_loaded(
+    client: EngineClient, model_path: Path
+) -> None:
+    """Loaded beside it, the new one would find the memory taken and get fewer layers there."""
+    worker = client._worker
+    assert worker is not None
+    assert worker.capabilities is not None
+    worker.capabilities = replace(worker.capabilities, layers=(("NVIDIA", 31),))
+    pid, statuses = worker.process.pid, listen(client)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    statuses.wait_for(Loading)
+    assert not psutil.pid_exists(pid)
+    statuses.wait_for(Ready)
+    assert text_of(list(client.stream(greedy())))
 
 
 def test_the_old_model_answers_while_a_new_one_is_loaded(

@@ -224,3 +224,22 @@ def test_quantized_keys_and_values_need_half_the_memory_and_still_write(model_pa
     text, _ = answer(engine, STORY)
     assert len(text.split()) > 5
     engine.close()
+
+
+def test_a_model_says_what_it_runs_on(engine: LlamaEngine) -> None:
+    """The log of loading is longer than one would think, and says it near its beginning."""
+    capabilities = engine.capabilities
+    assert capabilities.layers == (("CPU", 31),)
+    assert capabilities.gpu_layers == 0
+    assert capabilities.threads_measured
+    assert f"{capabilities.n_threads} thread" in capabilities.device
+    assert not capabilities.flash_attention
+
+
+def test_threads_set_by_hand_are_not_measured_and_attention_may_be_forced(model_path: Path) -> None:
+    options = LoadOptions(model_path, n_ctx=512, n_threads=1, flash_attention="on")
+    engine = LlamaEngine(options)
+    assert engine.capabilities.n_threads == 1
+    assert not engine.capabilities.threads_measured
+    assert engine.capabilities.flash_attention
+    engine.close()
