@@ -208,8 +208,8 @@ MAX_VERSIONS = 8
 class Tokenizing:
     """Ask which tokens a text is. The answer is one `Tokenized`.
 
-    Nothing is evaluated for it, so that it comes first, after the batch under way. A step of
-    its own takes about a millisecond for each kilobyte of text.
+    Nothing is evaluated for it: it waits for the batch under way, and for no draft. It takes
+    about a millisecond for each kilobyte of text.
     """
 
     text: str

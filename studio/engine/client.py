@@ -4,6 +4,7 @@ A crash, a hang or an out-of-memory kill there costs a message and a restart. No
 unless it says so: one thread owns all state, takes commands and the workers' messages from one
 queue, and calls back. A model is loaded in a new process beside the one that answers, which is
 stopped only once the new one is ready, so a bad file never leaves the writer without a model.
+What the old one has in hand, such as a draft, it finishes.
 """
 
 from __future__ import annotations
@@ -139,6 +140,7 @@ class EngineClient:
         self._asked: dict[int, _Asked] = {}
         self._worker: WorkerProcess | None = None
         self._candidate: WorkerProcess | None = None
+        self._leaving: list[WorkerProcess] = []  # replaced, and not done yet
         self._answering: LoadOptions | None = None
         self._deaths_s: list[float] = []
         self._thread = threading.Thread(target=self._run, name="engine client", daemon=True)
@@ -253,7 +255,7 @@ class EngineClient:
                 command()
             except Exception:
                 log.exception("the engine client met an error; it goes on")
-        for worker in (self._worker, self._candidate):
+        for worker in (self._worker, self._candidate, *self._leaving):
             if worker:
                 worker.retire()
 
@@ -267,7 +269,8 @@ class EngineClient:
         if self._candidate:
             self._candidate.retire()
         if self._worker and not _fits_beside(options.path, self._worker.capabilities):
-            self._drop_worker("Another model is being opened.")
+            for worker in (self._worker, *self._leaving):
+                self._end(worker, "Another model is being opened.")
         self._begin(options)
 
     def _begin(self, options: LoadOptions) -> None:
@@ -301,7 +304,8 @@ class EngineClient:
             worker.capabilities = message.capabilities
             self._candidate = None
             if self._worker:
-                self._drop_worker("Another model was opened.")
+                self._leaving.append(self._worker)
+                self._end_if_done(self._worker)
             self._worker = worker
             self._answering = replace(worker.options, measure_threads=False)
             self._tell(Ready(message.capabilities))
@@ -333,9 +337,12 @@ class EngineClient:
         elif worker is self._worker:
             log.warning("the worker ended with %s", code)
             self._restart("The model stopped unexpectedly and is being started again.")
+        elif worker in self._leaving:
+            self._end(worker, "The model stopped unexpectedly. Another one answers now.")
 
     def _restart(self, sentence: str) -> None:
-        self._drop_worker(sentence)
+        if self._worker:
+            self._end(self._worker, sentence)
         now = time.monotonic()
         self._deaths_s = [s for s in self._deaths_s if now - s < _DEATHS_WITHIN_S] + [now]
         if self._answering is None:
@@ -352,13 +359,21 @@ class EngineClient:
         self._tell(Down(sentence))
         self._fail_all(sentence)
 
-    def _drop_worker(self, sentence: str) -> None:
-        """End the worker that answers, and fail what it had in hand."""
-        worker, self._worker = self._worker, None
-        if worker:
+    def _end(self, worker: WorkerProcess, sentence: str) -> None:
+        """End a worker, and fail what it has in hand."""
+        if worker is self._worker:
+            self._worker = None
+        else:
+            self._leaving.remove(worker)
+        worker.retire()
+        for ticket in [t for t, a in self._asked.items() if a.worker is worker]:
+            self._deliver(ticket, Failed(sentence))
+
+    def _end_if_done(self, worker: WorkerProcess) -> None:
+        """End a worker that was replaced as soon as it has nothing more in hand."""
+        if not any(asked.worker is worker for asked in self._asked.values()):
+            self._leaving.remove(worker)
             worker.retire()
-            for ticket in [t for t, a in self._asked.items() if a.worker is worker]:
-                self._deliver(ticket, Failed(sentence))
 
     def _fail_all(self, sentence: str) -> None:
         for ticket in list(self._asked):
@@ -370,10 +385,10 @@ class EngineClient:
         if asked.is_suggestion:
             for other_ticket, other in list(self._asked.items()):
                 if other.is_suggestion and other.cancelled_s is None:
-                    if other.worker:
+                    if other.worker and other.worker is self._worker:
                         other.cancelled_s = time.monotonic()  # the worker knows by itself
                     else:
-                        self._deliver(other_ticket, _CANCELLED)
+                        self._cancel(other_ticket)
         self._asked[ticket] = asked
         if self._worker is None and self._candidate is None:
             self._deliver(ticket, Failed("No model is open. Open one from the Model menu."))
@@ -404,22 +419,28 @@ class EngineClient:
             del self._asked[ticket]
         if ends or asked.cancelled_s is None:
             asked.on_event(event)
+        if ends and asked.worker in self._leaving:
+            self._end_if_done(asked.worker)
 
     def _watch(self) -> None:
         """Give a worker up that has hung."""
         now = time.monotonic()
         if self._candidate and now - self._candidate.heard_s > self._patience_s:
             self._candidate.process.kill()  # its end is noticed as any other's
-        if not self._worker:
-            return
-        heard_s = self._worker.heard_s
         for asked in self._asked.values():
-            silent_s = now - max(heard_s, asked.sent_s)
-            ignored = asked.cancelled_s is not None and heard_s < asked.cancelled_s
+            worker = asked.worker
+            if worker is None:
+                continue
+            silent_s = now - max(worker.heard_s, asked.sent_s)
+            ignored = asked.cancelled_s is not None and worker.heard_s < asked.cancelled_s
             too_long_s = self._cancel_patience_s if ignored else self._patience_s
-            if asked.worker is self._worker and silent_s > too_long_s:
+            if silent_s <= too_long_s:
+                continue
+            if worker is self._worker:
                 self._restart("The model did not answer and is being started again.")
-                return
+            else:
+                self._end(worker, "The model did not answer. Another one answers now.")
+            return
 
 
 def _fits_beside(path: Path, loaded: Capabilities | None) -> bool:

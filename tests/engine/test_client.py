@@ -27,6 +27,7 @@ from studio.engine import (
     Priority,
     Reading,
     Request,
+    Sampling,
     Scored,
     Scoring,
     Tokenized,
@@ -160,7 +161,7 @@ def test_a_hung_worker_is_replaced(
     new_client: Callable[..., EngineClient], model_path: Path
 ) -> None:
     client = new_client(patience_s=1.5)
-    client.open(LoadOptions(model_path))
+    client.open(LoadOptions(model_path, n_threads=1))
     statuses, events = listen(client), Heard()
     pid = client.worker_pid
     assert pid is not None
@@ -288,13 +289,13 @@ def test_a_worker_that_hangs_while_it_loads_is_given_up(
 ) -> None:
     client = new_client(patience_s=1.5)
     statuses = listen(client)
-    client.load(LoadOptions(model_path))
+    client.load(LoadOptions(model_path, n_threads=1))
     statuses.wait_for(Loading)
     while not (workers := workers_of(os.getpid())):
         pass  # it is there within milliseconds, and loads in a few hundred
     workers[0].suspend()
     assert statuses.wait_for(LoadFailed).path == model_path
-    client.open(LoadOptions(model_path))
+    client.open(LoadOptions(model_path, n_threads=1))
     assert text_of(list(client.stream(greedy())))
 
 
@@ -412,6 +413,46 @@ def test_the_old_model_answers_while_a_new_one_is_loaded(
     ready = statuses.wait_for(Ready)
     assert ready.capabilities.n_ctx == 512
     assert client.worker_pid != pid
+
+
+def test_what_is_in_hand_is_finished_when_a_model_is_loaded_anew(
+    client: EngineClient, model_path: Path
+) -> None:
+    old = client.worker_pid
+    assert old is not None
+    statuses, draft, suggestion, newer = listen(client), Heard(), Heard(), Heard()
+    client.ask(Request(STORY, max_tokens=300, sampling=Sampling(seed=1)), draft)
+    draft.wait_for(Piece)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    client.ask(greedy(STORY * 3, max_tokens=1000, priority=Priority.INLINE), suggestion)
+    suggestion.wait_for(Piece)
+    statuses.wait_for(Ready)
+    assert client.worker_pid != old
+    client.ask(greedy(priority=Priority.INLINE), newer)
+    suggestion.wait_for(Finished)
+    assert text_of([*newer.all, newer.wait_for(Piece)])
+    assert draft.wait_for(Finished, 60).generated_tokens > 0
+    assert not any(isinstance(e, Failed) for e in draft.all)
+    until = time.monotonic() + 5
+    while psutil.pid_exists(old) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(old)
+
+
+def test_an_old_model_that_dies_over_a_draft_costs_only_that(
+    client: EngineClient, model_path: Path
+) -> None:
+    old = client.worker_pid
+    assert old is not None
+    statuses, draft = listen(client), Heard()
+    client.ask(Request(STORY, max_tokens=4000), draft)
+    draft.wait_for(Piece)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    statuses.wait_for(Ready)
+    os.kill(old, signal.SIGKILL)
+    assert "stopped unexpectedly" in draft.wait_for(Failed).sentence
+    assert text_of(list(client.stream(greedy())))
+    assert not any(isinstance(s, Restarting) for s in statuses.all)
 
 
 def test_a_cancelled_request_ends_at_once_and_says_nothing_more(client: EngineClient) -> None:
