@@ -160,7 +160,7 @@ def test_a_request_made_while_the_worker_is_down_waits_for_it(client: EngineClie
 def test_a_hung_worker_is_replaced(
     new_client: Callable[..., EngineClient], model_path: Path
 ) -> None:
-    client = new_client(patience_s=1.5)
+    client = new_client(patience_s=6.0)
     client.open(LoadOptions(model_path, n_threads=1))
     statuses, events = listen(client), Heard()
     pid = client.worker_pid
@@ -287,7 +287,7 @@ def test_what_is_no_file_is_refused_at_once(client: EngineClient, tmp_path: Path
 def test_a_worker_that_hangs_while_it_loads_is_given_up(
     new_client: Callable[..., EngineClient], model_path: Path
 ) -> None:
-    client = new_client(patience_s=1.5)
+    client = new_client(patience_s=6.0)
     statuses = listen(client)
     client.load(LoadOptions(model_path, n_threads=1))
     statuses.wait_for(Loading)
