@@ -1,7 +1,7 @@
 """Where a model computes: the GPUs there are, and how much of the model fits on them.
 
 llama.cpp offers no such reckoning in its library (it is part of its programs), so it is done
-here, on the safe side. Written from the sources of CUDA's and Metal's back ends; untested, for
+here, on the safe side. How layers are shared out was read in `llama-model.cpp`; untested, for
 nobody has run it on a GPU yet.
 """
 
