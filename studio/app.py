@@ -8,7 +8,7 @@ import logging.handlers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import platformdirs
 
@@ -46,6 +46,8 @@ def load_options(places: Places, settings: Settings, path: Path) -> LoadOptions:
         n_ctx=settings.n_ctx,
         n_threads=settings.n_threads or None,
         gpu_layers=settings.gpu_layers,
+        flash_attention=cast(Literal["auto", "on", "off"], settings.flash_attention),
+        kv_type=cast(Literal["f16", "q8_0"], settings.kv_type),
     )
 
 

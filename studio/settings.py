@@ -34,6 +34,8 @@ class Declared:
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    words: tuple[str, ...]
+    """What the choices are called."""
 
     def accepts(self, value: object) -> bool:
         """Whether `value` has the type of the default and lies in the range."""
@@ -60,6 +62,7 @@ def _setting(
     unit: str = "",
     between: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Any:
     low, high = between or (None, None)
     return field(
@@ -72,6 +75,7 @@ def _setting(
             "minimum": low,
             "maximum": high,
             "choices": choices,
+            "words": words or tuple(choice.capitalize() for choice in choices),
         },
     )
 
@@ -157,28 +161,45 @@ class Settings:
         4096,
         "Model",
         "Context window",
-        "Room for text in the model's memory; it takes effect when a model is loaded.",
+        "Room for text in the model's memory; a change loads the model again.",
         unit="tokens",
         between=(512, 131_072),
     )
+    model_path: str = _setting(
+        "", "Model", "Model file", "The GGUF file to write with; empty for the one included."
+    )
     n_threads: int = _setting(
         0,
-        "Model",
+        "Machine",
         "Processor threads",
-        "Threads that the model computes with; 0 chooses for this machine.",
+        "Threads that the model computes with; automatic measures how many are fastest.",
         unit="threads",
         between=(0, 256),
     )
     gpu_layers: int = _setting(
         -1,
-        "Model",
+        "Machine",
         "Layers on the GPU",
-        "How many of the model's layers a GPU takes, if there is one; -1 for all.",
+        "How many of the model's layers a GPU takes, if there is one.",
         unit="layers",
         between=(-1, 1000),
     )
-    model_path: str = _setting(
-        "", "Model", "Model file", "The GGUF file to write with; empty for the one included."
+    flash_attention: str = _setting(
+        "auto",
+        "Machine",
+        "Flash attention",
+        "Faster on most GPUs and slower on a processor; automatic knows which.",
+        choices=("auto", "on", "off"),
+        words=("Automatic", "On", "Off"),
+    )
+    kv_type: str = _setting(
+        "f16",
+        "Machine",
+        "Memory for the text",
+        "Half the memory leaves room for a larger context window, a little less exactly; flash "
+        "attention is then on.",
+        choices=("f16", "q8_0"),
+        words=("Full precision", "Half the memory"),
     )
 
     @staticmethod

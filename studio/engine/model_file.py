@@ -16,8 +16,11 @@ _NAME = re.compile(r"[\w.-]*", re.ASCII)
 _OTHER_MODEL = ("arch mismatch", "not exist in base model", "incorrect shape", "not transposed")
 
 
-def refuse_unfit(path: Path) -> None:
-    """Refuse what can be seen without reading the whole file. Raises `ModelFileError`."""
+def refuse_unfit(path: Path, gpu_bytes: int = 0) -> None:
+    """Refuse what can be seen without reading the whole file. Raises `ModelFileError`.
+
+    `gpu_bytes` are free on the GPUs that share the model with the machine's own memory.
+    """
     name = f"‘{path.name}’"
     try:
         if path.is_dir():
@@ -40,7 +43,7 @@ def refuse_unfit(path: Path) -> None:
             f"{name} is not a GGUF model{' (it is empty)' if not size else ''}. "
             "Choose a model file in the GGUF format."
         )
-    available = psutil.virtual_memory().available
+    available = psutil.virtual_memory().available + gpu_bytes
     if size > available:
         raise ModelFileError(
             f"{name} needs {size / 2**30:.1f} GB of memory, and {available / 2**30:.1f} GB are "

@@ -10,7 +10,16 @@ from typing import assert_never
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from studio.engine import Ended, Event, Finished, Piece, Reading
+from studio.engine import (
+    Ended,
+    Evaluated,
+    Event,
+    Finished,
+    Piece,
+    Reading,
+    Scored,
+    Tokenized,
+)
 from studio.engine.client import Failed
 from studio.library.presets import presets
 from studio.settings import Settings
@@ -230,8 +239,8 @@ class Completer(QObject):
                     self._failure = event.sentence
                     self.told.emit(event.sentence)
                 self._end(ask_id)
-            case Ended():
-                pass  # of one version; `Finished` follows
+            case Ended() | Tokenized() | Scored() | Evaluated():
+                pass  # the end of one version, and answers to what is not asked here
             case _:
                 assert_never(event)
 

@@ -134,9 +134,11 @@ class Window(QMainWindow):
 
     def settings(self) -> None:
         """Open the settings."""
-        from studio.ui.settings_dialog import SettingsDialog  # here: not needed to start
+        from studio.ui.runs_on import RunsOn  # here: not needed to start
+        from studio.ui.settings_dialog import SettingsDialog
 
-        SettingsDialog(self.desk.settings, self).open()
+        heads = {"Machine": RunsOn(self.model, self.desk.settings)}
+        SettingsDialog(self.desk.settings, self, heads).open()
 
     def show_files(self, shown: bool) -> None:
         """Show or hide the texts of the folder."""

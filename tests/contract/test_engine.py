@@ -16,15 +16,22 @@ from studio.engine import (
     GREEDY,
     Ended,
     Engine,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
     Piece,
+    Query,
     Reading,
     Request,
     RequestError,
     Sampling,
+    Scored,
+    Scoring,
+    Tokenized,
+    Tokenizing,
     Why,
+    logits_of,
 )
 
 STORY = (
@@ -86,6 +93,10 @@ def fresh(new_engine: Callable[[], Engine]) -> Engine:
 
 def events(engine: Engine, request: Request) -> list[Event]:
     return [event for event in engine.stream(request) if event is not None]
+
+
+def answers(engine: Engine, query: Query) -> list[Event]:
+    return [event for event in engine.answer(query) if event is not None]
 
 
 def texts(engine: Engine, request: Request) -> list[str]:
@@ -363,6 +374,145 @@ def test_each_token_of_a_text_has_its_rank_and_the_likeliest_ones(engine: Engine
         assert (token.id in ids) == (token.rank < 8)
         assert sum(np.exp(log_probs)) <= 1.0001
     assert score.tokens[-1].rank > score.tokens[1].rank
+
+
+def test_an_end_is_scored_as_it_is_within_the_whole(engine: Engine) -> None:
+    text = STORY + "That night the lamp went out."
+    start = text.index("night")
+    end = engine.score(text, start=start, alternatives=3).tokens
+    whole = engine.score(text, alternatives=3).tokens[-len(end) :]
+    assert b"".join(token.spelling for token in end) == b" night the lamp went out."
+    assert [token.id for token in end] == [token.id for token in whole]
+    for one, other in zip(end, whole, strict=True):
+        assert one.log_prob == pytest.approx(other.log_prob, abs=0.3)
+
+
+def test_a_start_within_a_token_or_a_character_s_bytes_tells_that_token(engine: Engine) -> None:
+    text = "The sea was 🙂 and the lighthouse stood."
+    for start in (0, 2, 3, 5, 11, 12, 13, 24, len(text) - 1):
+        told = b"".join(t.spelling for t in engine.score(text, start=start).tokens)
+        asked = text[start:].encode()
+        assert told.endswith(asked) or start < len("The"), "nothing precedes the first token"
+        if start >= len("The"):
+            assert len(told) < len(asked) + max(len(" lighthouse"), len("🙂".encode()))
+
+
+def test_candidates_for_one_place_cost_only_their_own_tokens(engine: Engine) -> None:
+    before, after = STORY * 4, " Then he slept until the morning."
+    finished(engine, greedy(before))
+    for candidate in ("The lamp was lit.", "Taxes rose sharply in Ohio.", "He was tired."):
+        text = before + candidate + after
+        last = answers(engine, Scoring(text, start=len(before)))[-1]
+        assert isinstance(last, Finished)
+        assert (
+            last.prompt_tokens - last.reused_tokens <= len(engine.tokenize(candidate + after)) + 2
+        )
+
+
+def test_scoring_takes_nothing_from_the_next_keystroke(engine: Engine) -> None:
+    finished(engine, greedy(STORY * 3))
+    engine.score(STORY * 3 + "Nothing was the same again.", start=len(STORY) * 3)
+    engine.score(STORY * 2 + "And so he left.", start=len(STORY) * 2)
+    after = finished(engine, greedy(STORY * 3))
+    assert after.prompt_tokens == after.reused_tokens
+
+
+def test_what_follows_tells_which_candidate_was_meant(engine: Engine) -> None:
+    before, after = "She wanted something warm, so she ", ". The kettle began to whistle."
+    candidates = ("made a cup of tea", "sold the old car", "counted the sheep")
+    scores = {
+        each: engine.score(before + each + after, start=len(before + each)).log_likelihood
+        for each in candidates
+    }
+    assert max(scores, key=lambda each: scores[each]) == "made a cup of tea"
+
+
+def test_a_long_score_comes_in_parts_and_survives_interrupts(engine: Engine) -> None:
+    text = STORY * 5
+    parts, count = [], 0
+    for count, event in enumerate(engine.answer(Scoring(text))):
+        if count % 4 == 0:
+            engine.interrupt()
+        if isinstance(event, Scored):
+            parts.append(event)
+    assert len(parts) > 5
+    ids = [token.id for part in parts for token in part.tokens]
+    tokens = engine.tokenize(text)
+    assert ids == tokens[-len(ids) :]
+    assert len(ids) == len(tokens) - 1
+
+
+def test_logits_are_no_others_when_requests_take_turns(engine: Engine) -> None:
+    """But for rounding: cells of the cache lie elsewhere then."""
+    tokens = tuple(engine.tokenize(STORY * 3))
+    alone = engine.logits(tokens)
+    seen: list[Event | None] = []
+    for event in engine.answer(Evaluating(tokens)):
+        seen.append(event)
+        texts(engine, greedy("It was a letter from my aunt, who", 2))
+    between = logits_of(seen, len(tokens))
+    assert between.shape == alone.shape
+    assert float(np.abs(between - alone).mean()) < 0.2
+    assert (between.argmax(axis=1) == alone.argmax(axis=1)).mean() > 0.9
+
+
+def test_a_dropped_query_leaves_the_engine_usable(engine: Engine) -> None:
+    for _ in range(40):
+        for query in (Scoring(STORY * 2, 40), Evaluating((5,) * 200)):
+            steps = engine.answer(query)
+            next(steps)
+            steps.close()  # type: ignore[attr-defined]
+    assert texts(engine, greedy(STORY))[0]
+
+
+def test_tokens_are_told_in_one_event(engine: Engine) -> None:
+    text = "Ein Käse für Zoë – 海 🙂"
+    told, last = answers(engine, Tokenizing(text))
+    assert told == Tokenized(tuple(engine.tokenize(text)))
+    assert isinstance(last, Finished)
+    special = answers(engine, Tokenizing("<|im_start|>", special=True))[0]
+    assert special == Tokenized(tuple(engine.tokenize("<|im_start|>", special=True)))
+
+
+def test_an_empty_text_has_the_tokens_that_every_text_begins_with(engine: Engine) -> None:
+    nothing = engine.tokenize("")
+    assert engine.tokenize("The sea")[: len(nothing)] == nothing
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Scoring(""),
+        lambda: Scoring("half \ud83d"),
+        lambda: Scoring("short", start=5),
+        lambda: Scoring("short", start=-1),
+        lambda: Scoring("short", alternatives=1000),
+        lambda: Scoring("short", adapters=((Path("voice.gguf"), 2.5),)),
+        lambda: Tokenizing("half \ud83d"),
+        lambda: Evaluating(()),
+        lambda: Evaluating((1,), adapters=((Path("voice.gguf"), -1.0),)),
+    ],
+)
+def test_a_bad_query_is_refused_with_a_sentence(wrong: Callable[[], Query]) -> None:
+    with pytest.raises(RequestError, match=r"\.$"):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (Scoring(STORY * 40), r"tokens, and the context window holds 1,024\."),
+        (Evaluating((1,) * 1025), r"1,025 tokens, and the context window holds 1,024\."),
+        (Evaluating((1, 10**9)), r"outside of the vocabulary"),
+        (Evaluating((-1,)), r"outside of the vocabulary"),
+    ],
+)
+def test_a_query_that_does_not_fit_the_model_is_refused(
+    engine: Engine, wrong: Query, said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        answers(engine, wrong)
+    assert engine.score("The sea was calm.").tokens
 
 
 def test_generated_tokens_have_their_alternatives(engine: Engine) -> None:
