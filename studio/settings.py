@@ -153,6 +153,30 @@ class Settings:
         unit="characters",
         between=(200, 200_000),
     )
+    memory_tokens: int = _setting(
+        500,
+        "Model",
+        "Room for the memory",
+        "The most that the model is given of the project’s memory.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    lore_tokens: int = _setting(
+        400,
+        "Model",
+        "Room for lore",
+        "The most that all lore entries together may take; the most important ones come first.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    note_tokens: int = _setting(
+        100,
+        "Model",
+        "Room for the author’s note",
+        "The most that the model is given of the author’s note.",
+        unit="tokens",
+        between=(0, 4_000),
+    )
     n_ctx: int = _setting(
         4096,
         "Model",
