@@ -102,12 +102,12 @@ class TokenRate:
     def __init__(self) -> None:
         self._learned = 0.0
 
-    def learn(self, chars: int, tokens: int) -> None:
-        """A prompt of so many characters had so many tokens."""
-        if tokens < _ENOUGH_TOKENS or chars <= 0:
+    def learn(self, prompt: str, tokens: int) -> None:
+        """The model counted so many tokens in `prompt`."""
+        if tokens < _ENOUGH_TOKENS or not prompt:
             return
-        found = chars / tokens
-        if abs(found - self._learned) > _LEAP * self._learned:
+        known, found = self.chars_per_token(prompt), len(prompt) / tokens
+        if abs(found - known) > _LEAP * known:
             self._learned = found
 
     def forget(self) -> None:

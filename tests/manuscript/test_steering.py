@@ -164,7 +164,8 @@ def test_a_lore_file_says_when_it_is_wanted(home: Path) -> None:
     entry = _entry(
         home,
         "---\n# about her\nKeys: Anna, Miss Blackwood, lighthouse*\npriority: -2\n"
-        "budget: 80 tokens\n\non: no\nalways: Yes\nwithin: 5000\n---\n\nShe keeps it.\n\n---\n\nAnd more.\n",
+        "budget: 80 tokens\n\non: no\nalways: Yes\nwithin: 5000\n---\n\n"
+        "She keeps it.\n\n---\n\nAnd more.\n",
     )
     assert _keys(entry) == ["Anna", "Miss Blackwood", "lighthouse*"]
     assert entry.text == "She keeps it.\n\n---\n\nAnd more."

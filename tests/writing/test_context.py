@@ -331,7 +331,7 @@ def test_the_rate_is_guessed_by_script_and_then_learned() -> None:
     assert rate.chars_per_token("Ein schöner Tag am Meer, sagte er zu ihr.") == 4
     assert rate.chars_per_token("он ушёл домой") == 2
     assert rate.chars_per_token("昨天李雷走了") == 1
-    rate.learn(1_500, 300)
+    rate.learn("x" * 1_500, 300)
     assert rate.chars_per_token("昨天李雷走了") == 5
     rate.forget()
     assert rate.chars_per_token("") == 4
@@ -339,12 +339,11 @@ def test_the_rate_is_guessed_by_script_and_then_learned() -> None:
 
 def test_a_small_difference_does_not_change_the_rate() -> None:
     rate = TokenRate()
-    rate.learn(1_000, 250)
-    rate.learn(1_100, 250)
+    rate.learn("x" * 1_100, 250)
     assert rate.chars_per_token("x") == 4
-    rate.learn(10, 10)
+    rate.learn("x" * 10, 10)
     assert rate.chars_per_token("x") == 4
-    rate.learn(600, 300)
+    rate.learn("x" * 600, 300)
     assert rate.chars_per_token("x") == 2
 
 
