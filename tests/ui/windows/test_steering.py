@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QInputDialog
 
 from studio.engine import Request
 from studio.ui.sees_panel import SeesPanel
+from studio.ui.theme import DARK, LIGHT
 from studio.writing.context import Source
 
 if TYPE_CHECKING:
@@ -131,6 +132,23 @@ def test_suggestions_and_drafts_are_asked_for_with_the_steering(
     assert asked[-1].max_tokens == house.desk.settings.current.draft_tokens
 
 
+def test_the_view_counts_with_what_the_model_said(
+    house: House, client: ToldClient, chapter: Path
+) -> None:
+    client.is_ready()
+    window = house.opens(chapter)
+    panel = _panel(house, window)
+    window.editor.insertPlainText("x " * 1_000)
+    house.waits(lambda: _rows(panel) == [("Story", "about 500")])
+    window.completer.prompt_read.emit("x " * 1_000, 1_000)
+    window.editor.insertPlainText("x x ")
+    house.waits(lambda: _rows(panel) == [("Story", "about 1,002")])
+    client.is_ready(Path("/models/other.gguf"))
+    window.completer.prompt_read.emit("x", 1)
+    window.editor.insertPlainText("x x ")
+    house.waits(lambda: _rows(panel) == [("Story", "about 502")])
+
+
 def test_a_change_on_the_disk_is_read_and_a_broken_file_is_named(
     house: House, chapter: Path, steering: Path
 ) -> None:
@@ -165,7 +183,7 @@ def test_the_view_shows_the_prompt_its_parts_and_what_is_left_out(
         ("Author’s note", "about 6"),
         ("Story", "about 5"),
     ]
-    assert panel._total.text() == "In all about 23 tokens; the window holds 4,096."
+    assert panel._total.text() == "In all about 22 tokens; the window holds 4,096."
     assert panel._left_out.isVisible()
     assert panel._left_out.toPlainText().startswith("Left out:\nlit: It needs about 600 tokens")
 
@@ -176,10 +194,11 @@ def test_the_view_follows_the_typing_and_the_files(
     window = house.opens(chapter)
     house.waits(lambda: window.steered.files.folder)
     panel = _panel(house, window)
-    house.types("Then Anna 🙂 came.")
+    house.types("Then Anna ")
+    window.editor.insertPlainText("🙂 came.")
     house.waits(lambda: panel._text.toPlainText().endswith("Then Anna 🙂 came."))
     assert "Lore: Anna" not in dict(_rows(panel))
-    house.types("\n")
+    QTest.keyClick(window.editor, Qt.Key.Key_Return)
     house.waits(lambda: "Lore: Anna" in dict(_rows(panel)))
     _write(steering / "lore" / "Anna.md", "Anna left.")
     house.waits(lambda: "Anna left." in panel._text.toPlainText())
@@ -232,15 +251,20 @@ def test_the_parts_are_marked_without_colours_too(
     house.waits(lambda: window.steered.files.folder)
     house.types("x")
     panel = _panel(house, window)
-    memory, lore = panel._text.extraSelections()
+    selections = panel._text.extraSelections()
+    memory, lore = selections
     assert lore.cursor.selectedText().startswith("The lamp is old.")
-    grounds = {each.format.background().color().name() for each in (memory, lore)}
-    assert len(grounds) == 2
     assert lore.format.underlineStyle() != memory.format.underlineStyle()
+    assert panel._parts.topLevelItem(1).icon(0).isNull() is False
+
+    def grounds() -> list[str]:
+        selections = panel._text.extraSelections()
+        return [each.format.background().color().name() for each in selections]
+
+    house.desk.settings.change(theme="light")
+    assert grounds() == [LIGHT.memory, LIGHT.lore]
     house.desk.settings.change(theme="dark")
-    house.waits(
-        lambda: panel._text.extraSelections()[0].format.background().color().name() not in grounds
-    )
+    house.waits(lambda: grounds() == [DARK.memory, DARK.lore])
 
 
 def test_the_keyboard_reaches_the_view(house: House, chapter: Path) -> None:
