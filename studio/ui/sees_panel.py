@@ -130,6 +130,7 @@ class SeesPanel(Panel):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange:
+            self._parts.clear()  # its icons have the old colours
             self._show_parts()
             self._text.colour(self._context.parts)
 
@@ -152,24 +153,22 @@ class SeesPanel(Panel):
         self._left_out.setVisible(bool(reasons))
 
     def _show_parts(self) -> None:
-        """One row for each part; the row that was chosen stays chosen."""
+        """One row for each part. While the parts are the same ones, only the figures change."""
         parts = self._context.parts
+        labels = [_label(part) for part in parts]
+        rows = [self._parts.topLevelItem(i) for i in range(self._parts.topLevelItemCount())]
+        if labels != [row.text(0) for row in rows if row]:
+            self._parts.blockSignals(True)
+            self._parts.clear()
+            self._parts.addTopLevelItems([_row(part) for part in parts])
+            self._parts.blockSignals(False)
         rate = self._steered.chars_per_token(self._context.prompt)
-        chosen = self._parts.currentIndex().row()
-        self._parts.blockSignals(True)
-        self._parts.clear()
         for number, part in enumerate(parts):
-            row = QTreeWidgetItem([_label(part), _about(part.text, rate)])
-            row.setIcon(0, _icon(part.source))
-            row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            row.setToolTip(0, f"{_label(part)}: choose it to see it in the text below")
-            self._parts.addTopLevelItem(row)
-            if number == chosen:
-                self._parts.setCurrentItem(row)
-        self._parts.blockSignals(False)
-        room = self._steered.n_ctx
+            if row := self._parts.topLevelItem(number):
+                row.setText(1, _about(part.text, rate))
         self._total.setText(
-            f"In all {_about(self._context.prompt, rate)} tokens; the window holds {room:,}."
+            f"In all {_about(self._context.prompt, rate)} tokens; "
+            f"the window holds {self._steered.n_ctx:,}."
         )
 
     def _go_to(self, row: QTreeWidgetItem | None) -> None:
@@ -240,6 +239,14 @@ class _Prompt(QPlainTextEdit):
                     QToolTip.showText(event.globalPos(), _label(part), self)
                     return True
         return super().viewportEvent(event)
+
+
+def _row(part: Part) -> QTreeWidgetItem:
+    row = QTreeWidgetItem([_label(part), ""])
+    row.setIcon(0, _icon(part.source))
+    row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    row.setToolTip(0, f"{_label(part)}: choose it to see it in the text below")
+    return row
 
 
 def _label(part: Part) -> str:

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog
 
 from studio.engine import Request
+from studio.manuscript import write_text
 from studio.ui.sees_panel import SeesPanel
 from studio.ui.theme import DARK, LIGHT
 from studio.writing.context import Source
@@ -156,6 +157,9 @@ def test_a_change_on_the_disk_is_read_and_a_broken_file_is_named(
     house.waits(lambda: window.steered.files.folder)
     _write(steering / "memory.md", "A ship in the south.")
     house.waits(lambda: window.steered.files.steering.memory == "A ship in the south.")
+    for memory in ("A hut.", "A house."):  # a file that is replaced is followed on
+        write_text(steering / "memory.md", memory)
+        house.waits(lambda memory=memory: window.steered.files.steering.memory == memory)
     _write(steering / "lore" / "Anna.md", "---\npriority: high\n---\nAnna keeps it.")
     house.waits(house.notice)
     assert "‘Anna.md’" in house.notice()
