@@ -145,17 +145,9 @@ class Settings:
         "Words less likely than this share of the likeliest one are left out.",
         between=(0.0, 1.0),
     )
-    context_chars: int = _setting(
-        3000,
-        "Model",
-        "Text the model reads",
-        "How much of the text before the cursor the model is given; more is slower at first.",
-        unit="characters",
-        between=(200, 200_000),
-    )
     memory_tokens: int = _setting(
         500,
-        "Model",
+        "Steering",
         "Room for the memory",
         "The most that the model is given of the project’s memory.",
         unit="tokens",
@@ -163,7 +155,7 @@ class Settings:
     )
     lore_tokens: int = _setting(
         400,
-        "Model",
+        "Steering",
         "Room for lore",
         "The most that all lore entries together may take; the most important ones come first.",
         unit="tokens",
@@ -171,11 +163,19 @@ class Settings:
     )
     note_tokens: int = _setting(
         100,
-        "Model",
+        "Steering",
         "Room for the author’s note",
         "The most that the model is given of the author’s note.",
         unit="tokens",
         between=(0, 4_000),
+    )
+    context_chars: int = _setting(
+        3000,
+        "Model",
+        "Text the model reads",
+        "How much of the text before the cursor the model is given; more is slower at first.",
+        unit="characters",
+        between=(200, 200_000),
     )
     n_ctx: int = _setting(
         4096,
