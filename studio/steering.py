@@ -17,6 +17,10 @@ from typing import Any, Protocol
 MAX_PATTERN_S = 0.05
 """How long a `/pattern/` may look through the recent text, once."""
 
+MAX_KEYS = 200
+"""How many keys an entry may have."""
+MAX_KEY_CHARS = 500
+
 WITHIN_CHARS = 2_000
 """How much of the text before the cursor is searched for an entry's keys, if it doesn't say."""
 
@@ -87,7 +91,10 @@ def parse_keys(written: str, *, capitals_matter: bool = False) -> tuple[Key, ...
 
     Commas separate them, but not inside a pattern. Raises `KeyNotUnderstood`.
     """
-    return tuple(parse_key(each, capitals_matter=capitals_matter) for each in _split(written))
+    keys = [key.strip() for key in _SEPARATED.findall(written) if key.strip()]
+    if len(keys) > MAX_KEYS:
+        raise KeyNotUnderstood(f"There are {len(keys):,} keys, and the most is {MAX_KEYS}.")
+    return tuple(parse_key(each, capitals_matter=capitals_matter) for each in keys)
 
 
 def parse_key(written: str, *, capitals_matter: bool = False) -> Key:
@@ -99,6 +106,10 @@ def parse_key(written: str, *, capitals_matter: bool = False) -> Key:
     form of an apostrophe. Scripts without spaces are found anywhere. Raises `KeyNotUnderstood`.
     """
     key = unicodedata.normalize("NFC", written.strip())
+    if len(key) > MAX_KEY_CHARS:
+        raise KeyNotUnderstood(
+            f"The key “{key[:40]}…” has {len(key):,} characters, and the most is {MAX_KEY_CHARS}."
+        )
     if len(key) > 2 and key[0] in _QUOTES and key[-1] in _QUOTES:
         key = key[1:-1].strip()
     if key.startswith("/"):
@@ -110,13 +121,9 @@ def parse_key(written: str, *, capitals_matter: bool = False) -> Key:
 
 _QUOTES = "\"“”„«»'‘’"
 _APOSTROPHES = re.compile("['’]")
-_SEPARATOR = re.compile(r"\s*(/(?:\\.|[^/\\])*/|[^,，、;]*)\s*(?:[,，、;]|$)")
+# Possessive, as are the others for what a file may hold: a long line of anything is read at once.
+_SEPARATED = re.compile(r"\s*+(/(?:\\.|[^/\\])*+/(?=\s*+(?:[,，、;]|$))|[^,，、;]*+)")
 _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR")
-
-
-def _split(written: str) -> list[str]:
-    """The keys of a line, as they are written."""
-    return [key.strip() for key in _SEPARATOR.findall(written) if key.strip()]
 
 
 class _Words:

@@ -89,6 +89,21 @@ def test_commas_separate_keys_but_not_inside_a_pattern() -> None:
     ]
 
 
+@pytest.mark.parametrize("run", ["/", "/a", "\\", "/a,", "'", "a b "])
+def test_a_very_long_line_of_keys_is_refused_at_once(run: str) -> None:
+    with pytest.raises(KeyNotUnderstood, match="the most is"):
+        parse_keys(f"Anna, {run * 100_000}")
+
+
+def test_a_very_long_line_of_nothing_is_read_at_once() -> None:
+    assert len(parse_keys("Anna, " + " " * 100_000 + " ," * 100_000)) == 1
+
+
+def test_there_is_an_end_to_the_keys_of_an_entry() -> None:
+    with pytest.raises(KeyNotUnderstood, match="the most is 200"):
+        parse_keys("Anna," * 201)
+
+
 @pytest.mark.parametrize("key", ["/(/", "/open", "/", "//", "/a*/", "*", "=", "  "])
 def test_a_key_that_makes_no_sense_is_refused_with_a_sentence(key: str) -> None:
     with pytest.raises(KeyNotUnderstood, match=r"\.$"):

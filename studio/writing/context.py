@@ -302,7 +302,7 @@ def _occurs(entry: LoreEntry, finished: str, recent: dict[int, RecentText], step
 
 # -- cutting -------------------------------------------------------------------------------------
 
-_SENTENCE_END = re.compile(r"[.!?…]+[”’\"')\]]*(?=\s)|[。！？]+[」』”]*|(?=\n)")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[”’\"')\]]*+(?=\s)|[。！？]+[」』”]*|(?=\n)")
 
 
 def cut_at_sentence(text: str, limit: int) -> str:

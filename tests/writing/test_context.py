@@ -322,6 +322,12 @@ def test_what_is_cut_fits_and_is_the_beginning(text: str, limit: int) -> None:
     assert text.startswith(cut)
 
 
+@pytest.mark.parametrize("run", [".", "\n", " ", ". ", "。", "a"])
+def test_a_very_long_memory_of_anything_is_cut_at_once(run: str) -> None:
+    memory = run * 200_000
+    assert memory.startswith(cut_at_sentence(memory, 150_000))
+
+
 # -- tokens --------------------------------------------------------------------------------------
 
 
