@@ -149,6 +149,30 @@ class Settings:
         "Words less likely than this share of the likeliest one are left out.",
         between=(0.0, 1.0),
     )
+    memory_tokens: int = _setting(
+        500,
+        "Steering",
+        "Room for the memory",
+        "The most that the model is given of the project’s memory.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    lore_tokens: int = _setting(
+        400,
+        "Steering",
+        "Room for lore",
+        "The most that all lore entries together may take; the most important ones come first.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    note_tokens: int = _setting(
+        100,
+        "Steering",
+        "Room for the author’s note",
+        "The most that the model is given of the author’s note.",
+        unit="tokens",
+        between=(0, 4_000),
+    )
     context_chars: int = _setting(
         3000,
         "Model",

@@ -164,7 +164,7 @@ class Editor(Page):
         before = text_between(self.document(), start, position)
         end = min(position + AFTER_UNITS, self._length)
         return Around(
-            from_paragraph(before, at_beginning=start == 0),
+            from_paragraph(before, reach // 2) if start else before,
             text_between(self.document(), position, end),
         )
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from studio.ui.model_menu import ModelMenu
+from studio.ui.steering_menu import SteeringMenu
 from studio.writing.completion import Amount
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Menus:
         self._edit()
         self._view()
         self._suggest()
+        self._steering()
         self.model = ModelMenu(window.model, window.memory, window)
         self._bar.addMenu(self.model)
         self._tuning()
@@ -205,6 +207,20 @@ class Menus:
             ("Take the next s&entence\tCtrl+Down", "Take its next sentence", Amount.SENTENCE),
         ):
             self._add(menu, label, tip, partial(completer.accept, amount))
+
+    def _steering(self) -> None:
+        window = self._window
+        menu = self.steering = SteeringMenu(window.steered, window.editor, window)
+        menu.open_wanted.connect(window.open)
+        self._bar.addMenu(menu)
+        menu.addSeparator()
+        self.sees = self._check(
+            menu,
+            "&What the model sees",
+            "Show the text that the model is given, and where each part comes from",
+            window.show_what_the_model_sees,
+            ["Ctrl+Shift+M"],
+        )
 
     def _tuning(self) -> None:
         menu = self._menu("&Tuning")

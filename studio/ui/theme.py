@@ -39,6 +39,10 @@ class Colours:
     added_word: str
     removed: str
     removed_word: str
+    memory: str
+    """Ground of what the model is given of the memory; the same for lore and note."""
+    lore: str
+    note: str
 
 
 LIGHT = Colours(
@@ -60,6 +64,9 @@ LIGHT = Colours(
     added_word="#b4dba6",
     removed="#f9e3de",
     removed_word="#f0b8ac",
+    memory="#d9e6f4",
+    lore="#e2edc9",
+    note="#f4dceb",
 )
 
 DARK = Colours(
@@ -81,6 +88,9 @@ DARK = Colours(
     added_word="#3f6632",
     removed="#44241f",
     removed_word="#7d3a30",
+    memory="#20384f",
+    lore="#33431d",
+    note="#522d47",
 )
 
 WRITING_FONTS = (

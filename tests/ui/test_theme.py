@@ -64,6 +64,12 @@ def test_differences_can_be_read_on_their_grounds(colours: Colours) -> None:
         assert _contrast(text, QColor(ground)) >= 4.5
 
 
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_the_model_sees_can_be_read_on_the_ground_of_each_source(colours: Colours) -> None:
+    for ground in (colours.memory, colours.lore, colours.note):
+        assert _contrast(QColor(colours.text), QColor(ground)) >= 4.5
+
+
 def test_the_theme_follows_the_setting(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     store = SettingsStore(tmp_path / "settings.json")
     theme = Theme(qapp, store)
