@@ -15,12 +15,13 @@ class Craft(StrEnum):
 
 
 LYRICS_SUFFIXES = frozenset({".lyrics", ".song", ".verse", ".poem", ".cho", ".chopro"})
-CODE_SUFFIXES = frozenset(
-    ".py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .go .rs .rb .php .swift "
-    ".scala .lua .pl .r .jl .hs .ml .ex .exs .sh .bash .zsh .ps1 .sql .html .htm .css .scss .xml "
-    ".json .toml .yaml .yml .ini .cmake .gradle .dart .zig .nim .vue".split()
-)
-_LOOKED_AT_CHARS = 4_000
+_CODE = """
+.py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .go .rs .rb .php .swift .scala
+.lua .pl .r .jl .hs .ml .ex .exs .sh .bash .zsh .ps1 .sql .html .htm .css .scss .xml .json .toml
+.yaml .yml .ini .cmake .gradle .dart .zig .nim .vue
+"""
+CODE_SUFFIXES = frozenset(_CODE.split())
+LOOKED_AT_CHARS = 4_000
 """How far into a text its craft shows, or never."""
 
 
@@ -34,5 +35,5 @@ def craft_of(path: Path | None, text: str) -> Craft:
         return Craft.LYRICS
     if suffix in CODE_SUFFIXES:
         return Craft.CODE
-    lines = text[:_LOOKED_AT_CHARS].split("\n")
+    lines = text[:LOOKED_AT_CHARS].split("\n")
     return Craft.LYRICS if any(is_heading(line) for line in lines) else Craft.STORY

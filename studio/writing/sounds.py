@@ -53,7 +53,7 @@ class Sounds:
     """What words sound like.
 
     `cmudict` is the file `cmudict.dict`: a word a line, in small letters, with its phones.
-    Making this takes a tenth of a second; asking is quick. Not thread-safe.
+    Making this takes a tenth of a second; asking is quick. Thread-safe.
     """
 
     def __init__(self, cmudict: bytes) -> None:
@@ -76,6 +76,10 @@ class Sounds:
         """Whether the word is in the dictionary."""
         return _plain(word) in self._words
 
+    def endings(self, word: str) -> frozenset[Phones]:
+        """What has to agree in a perfect rhyme, for each way to say the word."""
+        return frozenset(spoken.ending for spoken in self.say(word))
+
     def rhyme(self, one: str, other: str) -> Rhyme:
         """How two words rhyme, in the most favourable way to say them."""
         if one == other and self.say(one):
@@ -90,7 +94,7 @@ class Sounds:
         Reads the whole dictionary: a tenth of a second.
         """
         said = self.say(word)
-        endings = {spoken.ending for spoken in said}
+        endings = self.endings(word)
         same = {" ".join(spoken.phones) for spoken in said}
         last = tuple({ending[-1] for ending in endings})
         return [
@@ -166,7 +170,9 @@ def _rhyme(one: Spoken, other: Spoken) -> Rhyme:
     if _related(a) == _related(b):
         return Rhyme.NEAR
     # "memory" and "free": the last syllables are the same, the stresses are not.
-    last_a, last_b = (_without_stress(s.phones[_last_vowel(s.phones, "012") :]) for s in (one, other))
+    last_a, last_b = (
+        _without_stress(s.phones[_last_vowel(s.phones, "012") :]) for s in (one, other)
+    )
     weak = len(a) > len(last_a) or len(b) > len(last_b)
     return Rhyme.NEAR if weak and last_a == last_b else Rhyme.NONE
 

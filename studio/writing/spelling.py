@@ -92,7 +92,9 @@ _RULES = [
     (re.compile(pattern), tuple(phones))
     for pattern, *phones in (line.split() for line in _TABLE.strip().splitlines())
 ]
-_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+_VOWELS = frozenset(
+    ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+)
 
 
 def spell_out(word: str) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.writing.sounds import Rhyme, Sounds
+from studio.writing.sounds import Phones, Sounds
 
 # -- sections ----------------------------------------------------------------------------------
 
@@ -63,7 +63,9 @@ def sections(text: str) -> list[Section]:
 
 # -- words -------------------------------------------------------------------------------------
 
-_WORD = re.compile(r"['’]?[^\W\d_]+(?:[\u0300-\u036f]|['’](?=[^\W\d_])|[^\W\d_])*['’]?|\d[\d,.]*\d|\d")
+_WORD = re.compile(
+    r"['’]?[^\W\d_]+(?:[\u0300-\u036f]|['’](?=[^\W\d_])|[^\W\d_])*['’]?|\d[\d,.]*\d|\d"
+)
 _CHORD = re.compile(r"\[[^\]\n]{0,40}\]")
 _CHORD_NAME = re.compile(
     r"\(?[A-G][b#♭♯]?(?:maj|min|m|dim|aug|sus|add|M|\+|°|ø)*\d{0,2}(?:[b#]\d+)?(?:/[A-G][b#♭♯]?)?\)?"
@@ -90,10 +92,28 @@ def _is_chords(line: str) -> bool:
 
 
 _ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def number_words(digits: str) -> list[str]:
@@ -177,12 +197,13 @@ def _agreement(a: str, b: str) -> float:
     return 0.5 if a in "+-" or b in "+-" else 0.0
 
 
-_WEAK = frozenset(
-    "a an the and but or nor as at by for from in of on to up with than that is am are was were be "
-    "been has have had do does did will would shall should can could may might must i you he she "
-    "it we they me him her us them my your his its our their if so this i'm you're he's she's it's "
-    "we're they're i'll you'll i've when while there who what then not 'tis 'twas oh".split()
-)
+_WEAK_WORDS = """
+a an the and but or nor as at by for from in of on to up with than that is am are was were be
+been has have had do does did will would shall should can could may might must i you he she it
+we they me him her us them my your his its our their if so this i'm you're he's she's it's we're
+they're i'll you'll i've when while there who what then not 'tis 'twas oh
+"""
+_WEAK = frozenset(_WEAK_WORDS.split())
 
 # -- stanzas -----------------------------------------------------------------------------------
 
@@ -202,25 +223,53 @@ def rhyme_scheme(lines: Sequence[str], sounds: Sounds) -> list[str]:
     an empty string.
     """
     scheme: list[str] = []
-    groups: list[list[str]] = []  # the last words of each letter
+    letters: dict[Phones, str] = {}  # by ending, of this stanza
+    n = 0
     for line in lines:
         if is_break(line):
-            groups = []
-        word = last_word(line)
-        if not word or not sounds.say(word):
+            letters, n = {}, 0
+        endings = sounds.endings(last_word(line))
+        if not endings:
             scheme.append("")
             continue
-        number = _group_of(word, groups, sounds)
-        if number == len(groups):
-            groups.append([])
-        groups[number].append(word)
-        scheme.append(string.ascii_uppercase[number] if number < 26 else UNNAMED)
+        letter = next((letters[each] for each in endings if each in letters), None)
+        if letter is None:
+            letter = string.ascii_uppercase[n] if n < 26 else UNNAMED
+            n += 1
+        letters.update(dict.fromkeys(endings, letter))
+        scheme.append(letter)
     return scheme
 
 
-def _group_of(word: str, groups: Sequence[Iterable[str]], sounds: Sounds) -> int:
-    """The first group that the word rhymes with; a new one if there is none."""
-    for number, group in enumerate(groups):
-        if any(sounds.rhyme(word, other) >= Rhyme.SAME for other in group):
-            return number
-    return len(groups)
+def line_to_rhyme_with(text: str, sounds: Sounds) -> str:
+    """The line before the end of `text` that the next line would rhyme with; empty if none.
+
+    As in the stanza before, if this one follows its scheme so far; else in couplets once two
+    lines rhyme, and crosswise (ABAB) until then.
+    """
+    *earlier, here = _stanzas(text)
+    scheme = rhyme_scheme(here, sounds)
+    n = len(here)
+    for model in reversed(earlier):
+        wanted = rhyme_scheme(model, sounds)
+        if len(model) > n and wanted[:n] == scheme:
+            same = [i for i in range(n) if wanted[i] == wanted[n]]
+            return here[same[-1]] if same else ""
+    lonely = [i for i in range(n) if scheme.count(scheme[i]) == 1]
+    if not lonely:
+        return ""
+    couplets = n > 2 and len(lonely) == 1
+    return here[lonely[-1] if couplets or n == 1 else lonely[-2 if len(lonely) > 1 else -1]]
+
+
+def _stanzas(text: str) -> list[list[str]]:
+    """The stanzas' lines with words in them; the last one may have none yet."""
+    found: list[list[str]] = [[]]
+    *lines, last = text.split("\n")
+    for line in (*lines, last) if last.strip() else lines:
+        if is_break(line):
+            if found[-1]:
+                found.append([])
+        elif words(line):
+            found[-1].append(line)
+    return found

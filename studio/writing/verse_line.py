@@ -15,9 +15,27 @@ import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
-from studio.engine import GREEDY, MAX_ALTERNATIVES, MAX_VERSIONS, Event, Piece, Request, Sampling, Token
+from studio.engine import (
+    GREEDY,
+    MAX_ALTERNATIVES,
+    MAX_VERSIONS,
+    Event,
+    Piece,
+    Request,
+    Sampling,
+    Token,
+)
 from studio.writing.sounds import Rhyme, Sounds
-from studio.writing.verse import is_weak, last_word, metre, stress_pattern, syllables
+from studio.writing.verse import (
+    is_heading,
+    is_weak,
+    last_word,
+    line_to_rhyme_with,
+    metre,
+    stress_pattern,
+    syllables,
+    words,
+)
 
 SYLLABLES_OFF = 1
 """A line may have so many syllables more or fewer than asked for."""
@@ -27,6 +45,11 @@ MAX_SYLLABLES = 24
 
 _ROUNDS = 2
 _SAMPLING = Sampling(temperature=1.0, top_k=0, min_p=0.03)
+_NOT_IN_A_LINE = r"\n0-9*_#<>|{}@/\\=+~^" + r"\[\]"
+_A_LINE = f'[^{_NOT_IN_A_LINE}]* "\\n"'
+_NEW_LINE = f"root ::= [^{_NOT_IN_A_LINE} \\t.,;:!?)—–-] {_A_LINE}"
+_REST_OF_LINE = f"root ::= {_A_LINE}"
+"""Grammars of a line: not a blank one, no list, no mark-up."""
 _JUDGED_AT_ONCE = 8
 _BEGINNINGS = 4
 """How many beginnings of lines the grammar gives rhymes to."""
@@ -55,6 +78,32 @@ class LineWanted:
     """1 to `MAX_SYLLABLES`, those of the line's beginning included."""
     like: str = ""
     """A line whose metre is wanted; empty for any."""
+
+    @staticmethod
+    def at_the_end_of(before: str, sounds: Sounds) -> LineWanted:
+        """What one would ask for there: the rhyme, length and metre that the stanza has so far.
+
+        Where the last line is complete already, a new one is begun: `before` ends with a newline.
+        """
+        *earlier, here = before.split("\n")
+        so_far = "\n".join([*earlier, ""])
+        like = line_to_rhyme_with(so_far, sounds)
+        n = _length(like, so_far, sounds)
+        if (here.strip() and syllables(here, sounds) >= n - SYLLABLES_OFF) or is_heading(here):
+            before = f"{before.rstrip(' ')}\n"
+            like = line_to_rhyme_with(before, sounds)
+            n = _length(like, before, sounds)
+        return LineWanted(before, last_word(like), n, like)
+
+
+_USUAL_SYLLABLES = 8
+
+
+def _length(like: str, before: str, sounds: Sounds) -> int:
+    """As long as the line to rhyme with, else as the one before."""
+    if not like:
+        like = next((each for each in reversed(before.split("\n")) if words(each)), "")
+    return min(syllables(like, sounds), MAX_SYLLABLES) or _USUAL_SYLLABLES
 
 
 @dataclass(frozen=True)
@@ -188,6 +237,7 @@ class LineSearch:
             sampling=replace(_SAMPLING, seed=seed),
             versions=MAX_VERSIONS,
             stop=("\n",),
+            grammar=_REST_OF_LINE if self._begun else _NEW_LINE,
             alternatives=MAX_ALTERNATIVES,
             heal=False,
         )
@@ -220,9 +270,7 @@ class LineSearch:
             word = _decoded(spelling) or ""
             n = self._rhymes.get(word[1:].lower()) if word.startswith(" ") else None
             if n is not None and abs(left - n) <= SYLLABLES_OFF:
-                line = _Written(
-                    so_far.text + word, so_far.log_prob + log_prob, so_far.n_tokens + 1
-                )
+                line = _Written(so_far.text + word, so_far.log_prob + log_prob, so_far.n_tokens + 1)
                 harvest.add(harvest.lines, line)
         if 1 <= left <= 2 and place.spelling.startswith(b" "):
             harvest.add(harvest.beginnings, so_far)
@@ -316,4 +364,3 @@ def _ends(place: Token) -> float:
         if (_decoded(spelling) or "").startswith(_END_MARKS)
     )
     return math.log(max(probability, 1e-6))
-

@@ -1,0 +1,351 @@
+"""Ask for a line of verse, in a bar below the text."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import assert_never
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QTextCursor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.engine import Ended, Event, Finished, Piece, Reading
+from studio.engine.client import Failed
+from studio.library import LibraryError
+from studio.manuscript.utf16 import length
+from studio.ui import engine_bridge
+from studio.ui.background import in_background
+from studio.ui.desk import Desk
+from studio.ui.editor import Editor
+from studio.writing.sounds import Rhyme, Sounds
+from studio.writing.verse_line import (
+    MAX_SYLLABLES,
+    SYLLABLES_OFF,
+    Candidate,
+    LineSearch,
+    LineWanted,
+)
+
+_CONTEXT_UNITS = 2_000
+_SHOWN = 8
+_TEXT = Qt.ItemDataRole.UserRole
+
+
+class LineBar(QFrame):
+    """The bar: a rhyme and a length are asked for, and lines come with what was measured.
+
+    Enter in a field asks, Enter on a line puts it into the text, Esc closes.
+    """
+
+    told = Signal(str)
+    """A sentence for the writer."""
+
+    def __init__(self, editor: Editor, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._editor = editor
+        self._client = desk.client
+        self._load = desk.load_sounds
+        self._sounds: Sounds | None = None
+        self._place = QTextCursor()  # where the line goes; moves along with edits before it
+        self._before = ""
+        self._wanted: LineWanted | None = None  # as the place suggests it
+        self._search: LineSearch | None = None
+        self._ticket: int | None = None
+        self._asks = 0  # also the seed: asking again brings other lines
+        self.setAccessibleName("Ask for a line")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._rhyme = QLineEdit()
+        self._syllables = QSpinBox()
+        self._ask = QPushButton("&Ask")
+        self._state = QLabel()
+        self._lines = QTreeWidget()
+        self._build()
+        self.hide()
+
+    def open(self) -> None:
+        """Show the bar and ask for the line that the place of the cursor suggests."""
+        if self._editor.isReadOnly():
+            self.told.emit("This text can't be changed, so no line can be put into it.")
+            return
+        self._stop()
+        self._lines.clear()
+        self._place = QTextCursor(self._editor.textCursor())
+        self._place.setPosition(self._place.position())
+        self._before = self._editor.around(_CONTEXT_UNITS).before
+        self._say("reading the dictionary…" if self._sounds is None else "")
+        self.show()
+        self._rhyme.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        in_background(self, self._load, done=self._begin, failed=self._failed)
+
+    def close_bar(self) -> None:
+        """Put the bar away, stop what is being written, and go back to the text."""
+        self._stop()
+        self.hide()
+        self._editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def ask(self) -> None:
+        """Ask for lines as the fields say."""
+        sounds, wanted = self._sounds, self._wanted
+        if sounds is None or wanted is None:
+            return
+        self._stop()
+        self._lines.clear()
+        word, n = self._rhyme.text().strip(), self._syllables.value()
+        if word and not sounds.say(word):
+            self._say(f"“{word}” has no letters to rhyme with.")
+            return
+        wanted = replace(wanted, rhyme_with=word, syllables=n)
+        seed, self._asks = 1000 * self._asks, self._asks + 1
+        self._say("looking for lines…")
+        self._show_asking(True)
+        turn = self._asks
+        in_background(
+            self,
+            lambda: LineSearch(wanted, sounds, seed=seed),
+            done=lambda search: self._go(search, turn),
+            failed=self._failed,
+        )
+
+    def insert(self) -> None:
+        """Put the chosen line into the text, as one undo step, and close."""
+        item = self._lines.currentItem()
+        wanted = self._wanted
+        if item is None or wanted is None or self._editor.isReadOnly():
+            return
+        text = str(item.data(0, _TEXT))
+        at = self._place.position()
+        if wanted.before.endswith("\n") and self._place.positionInBlock() > 0:
+            text = f"\n{text}"
+        elif self._editor.document().characterAt(at - 1).isspace():
+            text = text.lstrip()
+        self._editor.replace(at, 0, text)
+        cursor = self._editor.textCursor()
+        cursor.setPosition(at + length(text))
+        self._editor.setTextCursor(cursor)
+        self.close_bar()
+
+    # -- the search --------------------------------------------------------------------------
+
+    def _begin(self, sounds: Sounds) -> None:
+        """The sounds are there: fill the fields in as the place suggests."""
+        self._sounds = sounds
+        if self.isHidden():
+            return
+        wanted = LineWanted.at_the_end_of(self._before, sounds)
+        self._wanted = wanted
+        self._rhyme.setText(wanted.rhyme_with)
+        self._rhyme.selectAll()
+        self._syllables.setValue(wanted.syllables)
+        self.ask()
+
+    def _go(self, search: LineSearch, turn: int) -> None:
+        """Show what there is, and ask the model on."""
+        if turn != self._asks or self._stopped:
+            return
+        self._search = search
+        self._show(search.candidates)
+        if search.request is None:
+            self._end()
+            return
+        self._ticket = engine_bridge.ask(
+            self, self._client, search.request, lambda event: self._on_event(event, search, turn)
+        )
+
+    def _on_event(self, event: Event | Failed, search: LineSearch, turn: int) -> None:
+        if turn != self._asks or self._stopped:
+            return
+        match event:
+            case Finished():
+                self._ticket = None
+                in_background(
+                    self,
+                    search.go_on,
+                    done=lambda _: self._go(search, turn),
+                    failed=self._failed,
+                )
+            case Failed():
+                self._ticket = None
+                self._show_asking(False)
+                self._say(event.sentence)
+            case Piece() | Reading() | Ended():
+                search.hear(event)
+            case _:
+                assert_never(event)
+
+    def _stop(self) -> None:
+        """Stop the search; the lines that came stay."""
+        if self._ticket is not None:
+            self._client.cancel(self._ticket)
+            self._ticket = None
+        if not self._stopped:
+            self._show_asking(False)
+            self._tell_outcome()
+
+    def _end(self) -> None:
+        self._show_asking(False)
+        self._tell_outcome()
+
+    @property
+    def _stopped(self) -> bool:
+        return self._ask.text() == "&Ask"
+
+    def _tell_outcome(self) -> None:
+        candidates = self._search.candidates if self._search else []
+        met = sum(each.meets for each in candidates)
+        if met:
+            self._say(f"{met} {'line' if met == 1 else 'lines'}: Enter takes the chosen one")
+        elif candidates:
+            self._say("No line has both the rhyme and the length. These come nearest.")
+        else:
+            self._say("No line was found. Ask again, or with another rhyme or length.")
+
+    def _failed(self, error: Exception) -> None:
+        self._show_asking(False)
+        if not isinstance(error, LibraryError):
+            self._say("Something went wrong. Ask again.")
+            raise error
+        self._say(str(error))
+
+    # -- what is shown -----------------------------------------------------------------------
+
+    def _show(self, candidates: list[Candidate]) -> None:
+        wanted = self._wanted
+        if wanted is None:
+            return
+        chosen = self._lines.currentItem()
+        kept = chosen.data(0, _TEXT) if chosen else None
+        self._lines.clear()
+        shown = [each for each in candidates if each.meets] or candidates
+        for each in shown[:_SHOWN]:
+            facts = self._facts(each)
+            item = QTreeWidgetItem([each.text.strip(), *facts])
+            item.setData(0, _TEXT, each.text)
+            item.setData(
+                0, Qt.ItemDataRole.AccessibleTextRole, ", ".join([each.text.strip(), *facts])
+            )
+            item.setToolTip(0, "Enter or a double click puts this line into the text")
+            self._lines.addTopLevelItem(item)
+            if each.text == kept:
+                self._lines.setCurrentItem(item)
+        first = self._lines.topLevelItem(0)
+        if first is not None and self._lines.currentItem() is None:
+            self._lines.setCurrentItem(first)
+        self._lines.setVisible(bool(shown))
+
+    def _facts(self, candidate: Candidate) -> list[str]:
+        """What was measured, in words."""
+        word, n = self._rhyme.text().strip(), self._syllables.value()
+        rhyme = {
+            Rhyme.PERFECT: f"rhymes with “{word}”",
+            Rhyme.SAME: f"ends in “{word}” again",
+            Rhyme.NEAR: f"nearly rhymes with “{word}”",
+            Rhyme.NONE: "does not rhyme",
+        }[candidate.rhyme]
+        if candidate.guessed and candidate.rhyme is not Rhyme.NONE:
+            rhyme += " (a guess)"
+        length = f"{candidate.syllables} syllables"
+        if candidate.syllables != n:
+            length += f" of {n}"
+        metre = "" if candidate.metre is None else f"metre {candidate.metre:.0%}"
+        return [rhyme if word else "", length, metre]
+
+    def _say(self, words: str) -> None:
+        self._state.setText(words)
+        self._lines.setAccessibleDescription(words)
+        self._rhyme.setAccessibleDescription(words)
+
+    def _show_asking(self, on: bool) -> None:
+        self._ask.setText("&Stop" if on else "&Ask")
+        self._ask.setToolTip("Stop looking for lines" if on else "Look for lines (Enter)")
+
+    def _ask_or_stop(self) -> None:
+        if self._stopped:
+            self.ask()
+        else:
+            self._stop()
+
+    # -- how it is made ----------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_bar()
+        elif enter and self._lines.hasFocus():
+            self.insert()
+        elif enter:
+            self.ask()
+        elif event.key() == Qt.Key.Key_Down and self._lines.topLevelItemCount():
+            self._lines.setFocus(Qt.FocusReason.TabFocusReason)
+        else:
+            super().keyPressEvent(event)
+
+    def _build(self) -> None:
+        self._rhyme.setPlaceholderText("any ending")
+        self._rhyme.setAccessibleName("Rhyme with")
+        self._rhyme.setToolTip("The word that the line shall rhyme with; empty for any ending")
+        self._rhyme.setMaximumWidth(22 * self._rhyme.fontMetrics().averageCharWidth())
+        self._syllables.setRange(1, MAX_SYLLABLES)
+        self._syllables.setAccessibleName("Syllables")
+        self._syllables.setToolTip(
+            f"How many syllables the line shall have; {SYLLABLES_OFF} more or fewer will do"
+        )
+        self._ask.setAccessibleName("Ask for lines, or stop")
+        self._ask.setAutoDefault(False)
+        self._ask.clicked.connect(self._ask_or_stop)
+        self._show_asking(False)
+        self._state.setTextFormat(Qt.TextFormat.PlainText)
+        self._state.setAccessibleName("What came of it")
+        self._lines.setAccessibleName("Lines")
+        self._lines.setToolTip("Enter or a double click puts the chosen line into the text")
+        self._lines.setHeaderHidden(True)
+        self._lines.setRootIsDecorated(False)
+        self._lines.setColumnCount(4)
+        self._lines.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._lines.setFrameShape(QFrame.Shape.NoFrame)
+        header = self._lines.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        row_px = self._lines.fontMetrics().height() + 8
+        self._lines.setFixedHeight(6 * row_px)
+        self._lines.itemDoubleClicked.connect(lambda _item, _column: self.insert())
+        self._lines.hide()
+        close = QToolButton()
+        close.setText("✕")
+        close.setAutoRaise(True)
+        close.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        close.setToolTip("Close the bar (Esc)")
+        close.setAccessibleName("Close the bar")
+        close.clicked.connect(self.close_bar)
+        fields = QHBoxLayout()
+        for name, field in (("&Rhyme with", self._rhyme), ("S&yllables", self._syllables)):
+            label = QLabel(name)
+            label.setBuddy(field)
+            fields.addWidget(label)
+            fields.addWidget(field)
+        fields.addWidget(self._ask)
+        fields.addWidget(self._state, 1)
+        fields.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 6, 6, 6)
+        column.addLayout(fields)
+        column.addWidget(self._lines)
+        order: list[QWidget] = [self._rhyme, self._syllables, self._ask, self._lines, close]
+        for before, after in itertools.pairwise(order):
+            QWidget.setTabOrder(before, after)
