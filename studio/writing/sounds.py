@@ -74,7 +74,7 @@ class Sounds:
 
     def knows(self, word: str) -> bool:
         """Whether the word is in the dictionary."""
-        return _plain(word) in self._words
+        return bool(self._known(_plain(word)))
 
     def endings(self, word: str) -> frozenset[Phones]:
         """What has to agree in a perfect rhyme, for each way to say the word."""
@@ -109,7 +109,7 @@ class Sounds:
     # -- words that are not in the dictionary ------------------------------------------------
 
     def _say(self, word: str) -> tuple[Spoken, ...]:
-        if known := self._words.get(word):
+        if known := self._known(word):
             return tuple(Spoken(tuple(phones.split())) for phones in known)
         if not any(c.isalpha() for c in word):
             return ()
@@ -131,13 +131,10 @@ class Sounds:
         return None
 
     def _inflected(self, word: str) -> Phones | None:
-        """A known word with an ending: "lanterns'", "dancin'", "moonlight's"."""
-        if word.endswith(("in'", "in")):
-            if known := self._first(f"{word.rstrip(chr(39))}g"):
-                return (*known[:-1], "N")
-        bare = word.strip("'")
-        if bare != word and (known := self._first(bare)):
-            return known
+        """A known word with an ending: "dancin'", "moonlight's"."""
+        bare = word.removesuffix("'")
+        if bare.endswith("in") and (known := self._first(f"{bare}g")):
+            return (*known[:-1], "N")
         for ending in ("'s", "s'", "s"):
             if word.endswith(ending) and (known := self._first(word.removesuffix(ending))):
                 return (*known, *_plural(known[-1]))
@@ -156,6 +153,10 @@ class Sounds:
             head = self._first(letters[:at]) if at > 2 else None
             return (*(head or spell_out(letters[:at])), *tail)
         return None
+
+    def _known(self, word: str) -> list[str]:
+        """What the dictionary says, with an apostrophe that may be a quotation mark or without."""
+        return self._words.get(word) or self._words.get(word.strip("'")) or []
 
     def _first(self, word: str) -> Phones | None:
         known = self._words.get(word)
