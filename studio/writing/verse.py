@@ -129,7 +129,11 @@ def _below_100(n: int) -> list[str]:
 
 
 def syllables(line: str, sounds: Sounds) -> int:
-    """How many syllables a line is said with, in the usual way to say each word."""
+    """How many syllables a line is said with.
+
+    Of a word that can be said in two lengths the shorter one counts, as in most verse: "every"
+    has two, "fire" one.
+    """
     return sum(len(_usual(word, sounds)) for word in words(line))
 
 
@@ -168,9 +172,9 @@ def is_weak(word: str) -> bool:
 
 def _usual(word: str, sounds: Sounds) -> str:
     """The stresses of a word, a digit for each syllable."""
-    said = sounds.say(word)
-    if said and said[0].phones:
-        return said[0].stresses
+    said = [spoken.stresses for spoken in sounds.say(word)]
+    if said:
+        return min(said, key=len)
     return "1" * len(_EACH_ITS_OWN.findall(word))
 
 

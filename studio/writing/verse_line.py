@@ -89,7 +89,7 @@ class LineWanted:
         so_far = "\n".join([*earlier, ""])
         like = line_to_rhyme_with(so_far, sounds)
         n = _length(like, so_far, sounds)
-        if (here.strip() and syllables(here, sounds) >= n - SYLLABLES_OFF) or is_heading(here):
+        if syllables(here, sounds) >= _WHOLE_LINE * n or is_heading(here):
             before = f"{before.rstrip(' ')}\n"
             like = line_to_rhyme_with(before, sounds)
             n = _length(like, before, sounds)
@@ -97,6 +97,8 @@ class LineWanted:
 
 
 _USUAL_SYLLABLES = 8
+_WHOLE_LINE = 0.7
+"""The share of the expected length from which on a line is taken for complete."""
 
 
 def _length(like: str, before: str, sounds: Sounds) -> int:

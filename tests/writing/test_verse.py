@@ -73,6 +73,7 @@ def test_a_song_falls_into_its_sections() -> None:
         ("“Ooh,” she said—“la, la!”", 5),
         ("Zhivago walks with Gandalf", 7),
         ("naïve cafés", 4),
+        ("every fire", 3),
         ("I counted 42 white sheep", 8),
         ("back in 1984", 7),
         ("[Am]Sing low, sing [G]high", 4),
