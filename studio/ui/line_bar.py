@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
     QToolButton,
-    QTreeWidget,
-    QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -44,13 +44,15 @@ from studio.writing.verse_line import (
 
 _CONTEXT_UNITS = 2_000
 _SHOWN = 8
+_COLUMNS = 4  # line, rhyme, length, metre
 _TEXT = Qt.ItemDataRole.UserRole
 
 
 class LineBar(QFrame):
     """The bar: a rhyme and a length are asked for, and lines come with what was measured.
 
-    Enter in a field asks, Enter on a line puts it into the text, Esc closes.
+    Enter puts the chosen line into the text, or asks once the fields say something else. The
+    arrow keys choose, Esc closes.
     """
 
     told = Signal(str)
@@ -64,6 +66,7 @@ class LineBar(QFrame):
         self._sounds: Sounds | None = None
         self._place = QTextCursor()  # where the line goes; moves along with edits before it
         self._before = ""
+        self._asked_for = ("", 0)
         self._wanted: LineWanted | None = None  # as the place suggests it
         self._search: LineSearch | None = None
         self._ticket: int | None = None
@@ -74,7 +77,7 @@ class LineBar(QFrame):
         self._syllables = QSpinBox()
         self._ask = QPushButton("&Ask")
         self._state = QLabel()
-        self._lines = QTreeWidget()
+        self._lines = QTableWidget(0, _COLUMNS)
         self._build()
         self.hide()
 
@@ -84,7 +87,7 @@ class LineBar(QFrame):
             self.told.emit("This text can't be changed, so no line can be put into it.")
             return
         self._stop()
-        self._lines.clear()
+        self._show([])
         self._place = QTextCursor(self._editor.textCursor())
         self._place.setPosition(self._place.position())
         self._before = self._editor.around(_CONTEXT_UNITS).before
@@ -105,8 +108,8 @@ class LineBar(QFrame):
         if sounds is None or wanted is None:
             return
         self._stop()
-        self._lines.clear()
-        word, n = self._rhyme.text().strip(), self._syllables.value()
+        self._show([])
+        word, n = self._asked_for = self._fields()
         if word and not sounds.say(word):
             self._say(f"“{word}” has no letters to rhyme with.")
             return
@@ -124,11 +127,9 @@ class LineBar(QFrame):
 
     def insert(self) -> None:
         """Put the chosen line into the text, as one undo step, and close."""
-        item = self._lines.currentItem()
-        wanted = self._wanted
-        if item is None or wanted is None or self._editor.isReadOnly():
+        text, wanted = self._chosen(), self._wanted
+        if text is None or wanted is None or self._editor.isReadOnly():
             return
-        text = str(item.data(0, _TEXT))
         at = self._place.position()
         if wanted.before.endswith("\n") and self._place.positionInBlock() > 0:
             text = f"\n{text}"
@@ -209,7 +210,7 @@ class LineBar(QFrame):
         candidates = self._search.candidates if self._search else []
         met = sum(each.meets for each in candidates)
         if met:
-            self._say(f"{met} {'line' if met == 1 else 'lines'}: Enter takes the chosen one")
+            self._say(f"{met} {'line' if met == 1 else 'lines'}: ↑ ↓ choose, Enter takes it")
         elif candidates:
             self._say("No line has both the rhyme and the length. These come nearest.")
         else:
@@ -225,32 +226,36 @@ class LineBar(QFrame):
     # -- what is shown -----------------------------------------------------------------------
 
     def _show(self, candidates: list[Candidate]) -> None:
-        wanted = self._wanted
-        if wanted is None:
-            return
-        chosen = self._lines.currentItem()
-        kept = chosen.data(0, _TEXT) if chosen else None
-        self._lines.clear()
-        shown = [each for each in candidates if each.meets] or candidates
-        for each in shown[:_SHOWN]:
-            facts = self._facts(each)
-            item = QTreeWidgetItem([each.text.strip(), *facts])
-            item.setData(0, _TEXT, each.text)
-            item.setData(
-                0, Qt.ItemDataRole.AccessibleTextRole, ", ".join([each.text.strip(), *facts])
-            )
-            item.setToolTip(0, "Enter or a double click puts this line into the text")
-            self._lines.addTopLevelItem(item)
+        """The lines that meet the wish, or if none does, those that come nearest."""
+        kept = self._chosen()
+        shown = ([each for each in candidates if each.meets] or candidates)[:_SHOWN]
+        self._lines.setRowCount(len(shown))
+        row = 0
+        for i, each in enumerate(shown):
+            facts = [each.text.strip(), *self._facts(each)]
+            items = [QTableWidgetItem(words) for words in facts]
+            items[0].setData(_TEXT, each.text)
+            items[0].setData(Qt.ItemDataRole.AccessibleTextRole, ", ".join(filter(None, facts)))
+            for column, item in enumerate(items):
+                self._lines.setItem(i, column, item)
             if each.text == kept:
-                self._lines.setCurrentItem(item)
-        first = self._lines.topLevelItem(0)
-        if first is not None and self._lines.currentItem() is None:
-            self._lines.setCurrentItem(first)
+                row = i
+        self._lines.setCurrentCell(row, 0)
+        row_px = self._lines.verticalHeader().defaultSectionSize()
+        self._lines.setFixedHeight(row_px * len(shown))
         self._lines.setVisible(bool(shown))
+
+    def _chosen(self) -> str | None:
+        """The text of the chosen line."""
+        item = self._lines.item(self._lines.currentRow(), 0)
+        return str(item.data(_TEXT)) if item else None
+
+    def _fields(self) -> tuple[str, int]:
+        return self._rhyme.text().strip(), self._syllables.value()
 
     def _facts(self, candidate: Candidate) -> list[str]:
         """What was measured, in words."""
-        word, n = self._rhyme.text().strip(), self._syllables.value()
+        word, n = self._asked_for
         rhyme = {
             Rhyme.PERFECT: f"rhymes with “{word}”",
             Rhyme.SAME: f"ends in “{word}” again",
@@ -272,7 +277,7 @@ class LineBar(QFrame):
 
     def _show_asking(self, on: bool) -> None:
         self._ask.setText("&Stop" if on else "&Ask")
-        self._ask.setToolTip("Stop looking for lines" if on else "Look for lines (Enter)")
+        self._ask.setToolTip("Stop looking for lines" if on else "Look for lines, or for others")
 
     def _ask_or_stop(self) -> None:
         if self._stopped:
@@ -283,15 +288,17 @@ class LineBar(QFrame):
     # -- how it is made ----------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
         if event.key() == Qt.Key.Key_Escape:
             self.close_bar()
-        elif enter and self._lines.hasFocus():
-            self.insert()
-        elif enter:
-            self.ask()
-        elif event.key() == Qt.Key.Key_Down and self._lines.topLevelItemCount():
-            self._lines.setFocus(Qt.FocusReason.TabFocusReason)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self._chosen() is None or self._fields() != self._asked_for:
+                self.ask()
+            else:
+                self.insert()
+        elif step and self._lines.rowCount():
+            row = self._lines.currentRow() + step
+            self._lines.setCurrentCell(max(0, min(row, self._lines.rowCount() - 1)), 0)
         else:
             super().keyPressEvent(event)
 
@@ -313,18 +320,21 @@ class LineBar(QFrame):
         self._state.setAccessibleName("What came of it")
         self._lines.setAccessibleName("Lines")
         self._lines.setToolTip("Enter or a double click puts the chosen line into the text")
-        self._lines.setHeaderHidden(True)
-        self._lines.setRootIsDecorated(False)
-        self._lines.setColumnCount(4)
-        self._lines.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._lines.setFrameShape(QFrame.Shape.NoFrame)
-        header = self._lines.header()
-        header.setStretchLastSection(False)
+        self._lines.setShowGrid(False)
+        self._lines.setWordWrap(False)
+        self._lines.setTabKeyNavigation(False)
+        self._lines.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._lines.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self._lines.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._lines.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._lines.verticalHeader().hide()
+        self._lines.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        header = self._lines.horizontalHeader()
+        header.hide()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        row_px = self._lines.fontMetrics().height() + 8
-        self._lines.setFixedHeight(6 * row_px)
-        self._lines.itemDoubleClicked.connect(lambda _item, _column: self.insert())
+        self._lines.cellDoubleClicked.connect(lambda _row, _column: self.insert())
         self._lines.hide()
         close = QToolButton()
         close.setText("✕")

@@ -43,7 +43,7 @@ ENOUGH = 5
 """Lines that meet the wish; with so many, no more are looked for."""
 MAX_SYLLABLES = 24
 
-_ROUNDS = 2
+_ROUNDS = 3
 _SAMPLING = Sampling(temperature=1.0, top_k=0, min_p=0.03)
 _NOT_IN_A_LINE = r"\n0-9*_#<>|{}@/\\=+~^" + r"\[\]"
 _A_LINE = f'[^{_NOT_IN_A_LINE}]* "\\n"'
@@ -51,7 +51,7 @@ _NEW_LINE = f"root ::= [^{_NOT_IN_A_LINE} \\t.,;:!?)—–-] {_A_LINE}"
 _REST_OF_LINE = f"root ::= {_A_LINE}"
 """Grammars of a line: not a blank one, no list, no mark-up."""
 _JUDGED_AT_ONCE = 8
-_BEGINNINGS = 4
+_BEGINNINGS = 6
 """How many beginnings of lines the grammar gives rhymes to."""
 _KNOWN_WORD = -11.0
 """A word that the model finds less likely at its place (a logarithm) is one of the many rare

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QToolButton, QTreeWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QSpinBox, QTableWidget, QToolButton
 
 from studio.engine import Event, Finished, Piece, Request, Token
 from studio.engine.client import EngineClient, Failed
@@ -22,7 +22,10 @@ from studio.writing.sounds import Sounds
 from tests.ui.windows.conftest import House, ToldClient
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-SONG = "[Verse]\nI saw the moon\nI had a cat\nIt was in June\nHe wore a hat\n\nSing low, sing low\nSing high, sing high\n"
+SONG = (
+    "[Verse]\nI saw the moon\nI had a cat\nIt was in June\nHe wore a hat\n\n"
+    "Sing low, sing low\nSing high, sing high\n"
+)
 
 
 class SingingClient(ToldClient):
@@ -76,10 +79,15 @@ def state(window: Window) -> str:
     )
 
 
+def rhyme_field(window: Window) -> QLineEdit:
+    fields = window.line_bar.findChildren(QLineEdit)
+    return next(each for each in fields if each.accessibleName() == "Rhyme with")
+
+
 def lines(window: Window) -> list[str]:
-    tree = window.line_bar.findChild(QTreeWidget)
-    items = [tree.topLevelItem(i) for i in range(tree.topLevelItemCount())]
-    return [" | ".join(filter(None, (item.text(c) for c in range(4)))) for item in items if item]
+    table = window.line_bar.findChild(QTableWidget)
+    rows = [[table.item(row, c).text() for c in range(4)] for row in range(table.rowCount())]
+    return [" | ".join(filter(None, row)) for row in rows]
 
 
 def test_a_song_shows_syllables_and_rhymes(house: House, song: Path) -> None:
@@ -158,9 +166,8 @@ def test_a_line_is_asked_for_and_taken(singer: tuple[House, SingingClient], song
     house, client = singer
     window = house.opens(song)
     ask(house)
-    house.waits(lambda: "Enter takes" in state(window))
-    fields = window.line_bar.findChildren(QLineEdit)
-    assert "low" in [field.text() for field in fields]
+    house.waits(lambda: lines(window))
+    assert rhyme_field(window).text() == "low"
     assert window.line_bar.findChild(QSpinBox).value() == 4
     assert client.asked[0].prompt == SONG
     assert client.asked[0].versions == 8
@@ -176,14 +183,28 @@ def test_the_text_gets_the_line_and_one_undo_takes_it_back(
     house.waits(
         lambda: lines(window) == ["Away we go | rhymes with “low” | 4 syllables | metre 75%"]
     )
-    tree = window.line_bar.findChild(QTreeWidget)
-    QTest.keyClick(window.line_bar, Qt.Key.Key_Down)
-    QTest.keyClick(tree, Qt.Key.Key_Return)
+    QTest.keyClick(rhyme_field(window), Qt.Key.Key_Return)
     assert window.document.text() == f"{SONG}Away we go"
     assert not window.line_bar.isVisible()
     assert window.editor.textCursor().atEnd()
     window.editor.undo()
     assert window.document.text() == SONG
+
+
+def test_other_words_in_the_fields_ask_again(
+    singer: tuple[House, SingingClient], song: Path
+) -> None:
+    house, client = singer
+    window = house.opens(song)
+    ask(house)
+    house.waits(lambda: "Enter takes" in state(window))
+    n = len(client.asked)
+    client.line = "I watched the sky"
+    rhyme_field(window).setText("high")
+    QTest.keyClick(rhyme_field(window), Qt.Key.Key_Return)
+    house.waits(lambda: len(client.asked) > n and "Enter takes" in state(window))
+    assert window.document.text() == SONG
+    assert lines(window)[0].startswith("I watched the sky | rhymes with “high”")
 
 
 def test_lines_that_miss_the_wish_are_shown_as_what_they_are(
@@ -236,11 +257,7 @@ def test_a_word_without_letters_is_refused_in_words(
     window = house.opens(song)
     ask(house)
     house.waits(lambda: client.asked)
-    field = next(
-        each
-        for each in window.line_bar.findChildren(QLineEdit)
-        if each.accessibleName() == "Rhyme with"
-    )
+    field = rhyme_field(window)
     field.setText("?!")
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert state(window) == "“?!” has no letters to rhyme with."
@@ -272,7 +289,7 @@ def test_without_a_dictionary_the_bar_says_so(house_with: Callable[..., House], 
 def test_every_control_of_the_bar_says_what_it_is(house: House, song: Path) -> None:
     window = house.opens(song)
     ask(house)
-    for kind in (QLineEdit, QSpinBox, QPushButton, QToolButton, QTreeWidget):
+    for kind in (QLineEdit, QSpinBox, QPushButton, QToolButton, QTableWidget):
         for control in window.line_bar.findChildren(kind):
             if not control.objectName().startswith("qt_"):
                 assert control.accessibleName(), control
