@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, QRect, Qt, QTimer
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPaintEvent, QPalette, QTextBlock
 from PySide6.QtWidgets import QWidget
 
@@ -22,6 +23,8 @@ _SIZE = 0.75
 _GAP_PX = 10
 _LOOK_BACK_LINES = 60
 """How far above the window the beginning of a stanza is looked for."""
+_SETTLE_MS = 40
+"""The figures follow the typing at this distance, so that a key costs nothing here."""
 _LONGEST_UNITS = 500
 """A longer line is no verse, and gets no figures."""
 
@@ -38,6 +41,11 @@ class VerseMargin(QWidget):
         self._load = load
         self._sounds: Sounds | None = None
         self._count: Callable[[str], int] = lambda _: 0
+        self._facts: dict[int, tuple[int, str]] = {}
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._look)
         self.setAccessibleName("Syllables and rhymes")
         self.setToolTip("The syllables of each line. Lines of a stanza with the same letter rhyme.")
         self.setCursor(Qt.CursorShape.ArrowCursor)
@@ -52,9 +60,33 @@ class VerseMargin(QWidget):
             in_background(self, self._load, done=self._ready, failed=self._failed)
         self.setVisible(on)
         self._place()
+        self._settle.start()
 
+    @property
     def facts(self) -> dict[int, tuple[int, str]]:
         """Syllables and letter of each line in sight, by the number of its paragraph."""
+        return self._facts
+
+    def _look(self) -> None:
+        """Find the facts anew, and paint the lines of which they changed."""
+        known, self._facts = self._facts, self._measured() if self.isVisible() else {}
+        changed = sorted(
+            number
+            for number in known.keys() | self._facts.keys()
+            if known.get(number) != self._facts.get(number)
+        )
+        if changed:
+            editor = self._editor
+            first, last = map(editor.document().findBlockByNumber, (changed[0], changed[-1]))
+            offset = editor.contentOffset()
+            area = editor.blockBoundingGeometry(first).translated(offset)
+            if last.isValid():
+                area |= editor.blockBoundingGeometry(last).translated(offset)
+                self.update(0, int(area.top()), self.width(), math.ceil(area.height()) + 1)
+            else:
+                self.update()
+
+    def _measured(self) -> dict[int, tuple[int, str]]:
         sounds = self._sounds
         if sounds is None:
             return {}
@@ -86,23 +118,22 @@ class VerseMargin(QWidget):
         painter.setFont(font)
         painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
         metrics = QFontMetricsF(font)
-        text_metrics = QFontMetricsF(self._editor.font())
-        rise_px = text_metrics.ascent() - metrics.ascent()
-        letter_px = metrics.horizontalAdvance("M")
+        baseline_px = QFontMetricsF(self._editor.font()).ascent()
+        letter_left_px = self.width() - metrics.horizontalAdvance("M") - _GAP_PX
+        digit_px = metrics.horizontalAdvance("0")
         editor = self._editor
-        block, facts = editor.firstVisibleBlock(), self.facts()
-        offset = editor.contentOffset()
-        while block.isValid() and block.blockNumber() in facts:
-            n, letter = facts[block.blockNumber()]
-            top_px = editor.blockBoundingGeometry(block).translated(offset).top() + rise_px
-            if top_px > event.rect().bottom():
+        block, offset = editor.firstVisibleBlock(), editor.contentOffset()
+        while block.isValid():
+            area = editor.blockBoundingGeometry(block).translated(offset)
+            if area.top() > event.rect().bottom():
                 break
-            if n and block.isVisible():
-                right_px = self.width() - letter_px - _GAP_PX
-                area = QRectF(0, top_px, right_px - _GAP_PX / 2, metrics.height())
-                painter.drawText(area, Qt.AlignmentFlag.AlignRight, str(n))
-                area = QRectF(right_px, top_px, letter_px, metrics.height())
-                painter.drawText(area, Qt.AlignmentFlag.AlignHCenter, letter)
+            n, letter = self._facts.get(block.blockNumber(), (0, ""))
+            if n and area.bottom() >= event.rect().top():
+                y = area.top() + baseline_px
+                count = str(n)
+                x = letter_left_px - _GAP_PX / 2 - digit_px * len(count)
+                painter.drawText(QPointF(x, y), count)
+                painter.drawText(QPointF(letter_left_px, y), letter)
             block = block.next()
 
     def _font(self) -> QFont:
@@ -117,9 +148,16 @@ class VerseMargin(QWidget):
             self._place()
         return super().eventFilter(watched, event)
 
-    def _on_update(self) -> None:
-        if self.isVisible():
-            self.update()
+    def _on_update(self, area: QRect, dy: int) -> None:
+        """Move and paint along with the text; what it says now is seen a moment later."""
+        if not self.isVisible():
+            return
+        if dy:
+            self.scroll(0, dy)
+        else:
+            self.update(0, area.top(), self.width(), area.height())
+        if not self._settle.isActive():
+            self._settle.start()
 
     def _place(self) -> None:
         """Stand beside the column, which makes room while the margin is on."""
@@ -136,7 +174,7 @@ class VerseMargin(QWidget):
     def _ready(self, sounds: Sounds) -> None:
         self._sounds = sounds
         self._count = lru_cache(maxsize=4096)(lambda line: syllables(line, sounds))
-        self.update()
+        self._look()
 
     def _failed(self, error: Exception) -> None:
         # The line bar says so in words when it is asked for something.

@@ -59,6 +59,7 @@ class Sounds:
     def __init__(self, cmudict: bytes) -> None:
         self._words: dict[str, list[str]] = {}
         self._said: dict[str, tuple[Spoken, ...]] = {}
+        self._endings: dict[str, frozenset[Phones]] = {}
         for line in cmudict.decode("utf-8").splitlines():
             word, _, phones = line.partition(" ")
             self._words.setdefault(word.partition("(")[0], []).append(phones.partition(" #")[0])
@@ -78,7 +79,13 @@ class Sounds:
 
     def endings(self, word: str) -> frozenset[Phones]:
         """What has to agree in a perfect rhyme, for each way to say the word."""
-        return frozenset(spoken.ending for spoken in self.say(word))
+        found = self._endings.get(word)
+        if found is None:
+            if len(self._endings) >= _REMEMBERED_WORDS:
+                self._endings.clear()
+            found = frozenset(spoken.ending for spoken in self.say(word))
+            self._endings[word] = found
+        return found
 
     def rhyme(self, one: str, other: str) -> Rhyme:
         """How two words rhyme, in the most favourable way to say them."""

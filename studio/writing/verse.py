@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from studio.writing.sounds import Phones, Sounds
 
@@ -34,6 +35,7 @@ class Section:
     end: int
 
 
+@lru_cache(maxsize=4096)
 def heading(line: str) -> str | None:
     """The section's name if the line is a heading: "[Chorus]", "Chorus:" or "## Chorus"."""
     if len(line) > _MAX_HEADING_CHARS:
@@ -76,14 +78,15 @@ _EACH_ITS_OWN = re.compile(
 """Characters that are said as one syllable: Chinese, Japanese syllables, Korean."""
 
 
-def words(line: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(line: str) -> tuple[str, ...]:
     """The words that are sung: no chords ("[Am]"), no headings, numbers in letters."""
     if is_heading(line) or _is_chords(line):
-        return []
+        return ()
     found: list[str] = []
     for each in _WORD.findall(_CHORD.sub(" ", line)):
         found += number_words(each) if each[0].isdigit() else [each]
-    return found
+    return tuple(found)
 
 
 def _is_chords(line: str) -> bool:

@@ -94,8 +94,8 @@ def test_a_song_shows_syllables_and_rhymes(house: House, song: Path) -> None:
     window = house.opens(song)
     assert window.craft.craft is Craft.LYRICS
     house.waits(window.verse_margin.isVisible)
-    house.waits(window.verse_margin.facts)
-    assert window.verse_margin.facts() == {
+    house.waits(lambda: window.verse_margin.facts)
+    assert window.verse_margin.facts == {
         0: (0, ""),
         1: (4, "A"),
         2: (4, "B"),
@@ -110,9 +110,9 @@ def test_a_song_shows_syllables_and_rhymes(house: House, song: Path) -> None:
 
 def test_the_margin_follows_what_is_typed(house: House, song: Path) -> None:
     window = house.opens(song)
-    house.waits(window.verse_margin.facts)
+    house.waits(lambda: window.verse_margin.facts)
     house.types("La la the snow")
-    assert window.verse_margin.facts()[8] == (4, "A")
+    house.waits(lambda: window.verse_margin.facts.get(8) == (4, "A"))
 
 
 def test_the_margin_does_not_stand_on_the_text(house: House, song: Path) -> None:
@@ -283,7 +283,7 @@ def test_without_a_dictionary_the_bar_says_so(house_with: Callable[..., House], 
     window = house.opens(song)
     ask(house)
     house.waits(lambda: state(window) == "The pronouncing dictionary is not here.")
-    assert window.verse_margin.facts() == {}
+    assert window.verse_margin.facts == {}
 
 
 def test_every_control_of_the_bar_says_what_it_is(house: House, song: Path) -> None:
