@@ -67,6 +67,7 @@ class LineBar(QFrame):
         self._place = QTextCursor()  # where the line goes; moves along with edits before it
         self._before = ""
         self._asked_for = ("", 0)
+        self._picked = False  # the writer chose a line, which stays chosen when others come
         self._wanted: LineWanted | None = None  # as the place suggests it
         self._search: LineSearch | None = None
         self._ticket: int | None = None
@@ -80,6 +81,7 @@ class LineBar(QFrame):
         self._lines = QTableWidget(0, _COLUMNS)
         self._build()
         self.hide()
+        editor.loaded.connect(self._forget)
 
     def open(self) -> None:
         """Show the bar and ask for the line that the place of the cursor suggests."""
@@ -115,6 +117,7 @@ class LineBar(QFrame):
             return
         wanted = replace(wanted, rhyme_with=word, syllables=n)
         seed, self._asks = 1000 * self._asks, self._asks + 1
+        self._picked = False
         self._say("looking for lines…")
         self._show_asking(True)
         turn = self._asks
@@ -198,6 +201,11 @@ class LineBar(QFrame):
             self._show_asking(False)
             self._tell_outcome()
 
+    def _forget(self) -> None:
+        """Another text was begun: what was asked for has no place in it."""
+        self._stop()
+        self.hide()
+
     def _end(self) -> None:
         self._show_asking(False)
         self._tell_outcome()
@@ -227,7 +235,7 @@ class LineBar(QFrame):
 
     def _show(self, candidates: list[Candidate]) -> None:
         """The lines that meet the wish, or if none does, those that come nearest."""
-        kept = self._chosen()
+        kept = self._chosen() if self._picked else None
         shown = ([each for each in candidates if each.meets] or candidates)[:_SHOWN]
         self._lines.setRowCount(len(shown))
         row = 0
@@ -249,6 +257,9 @@ class LineBar(QFrame):
         """The text of the chosen line."""
         item = self._lines.item(self._lines.currentRow(), 0)
         return str(item.data(_TEXT)) if item else None
+
+    def _pick(self) -> None:
+        self._picked = True
 
     def _fields(self) -> tuple[str, int]:
         return self._rhyme.text().strip(), self._syllables.value()
@@ -297,6 +308,7 @@ class LineBar(QFrame):
             else:
                 self.insert()
         elif step and self._lines.rowCount():
+            self._picked = True
             row = self._lines.currentRow() + step
             self._lines.setCurrentCell(max(0, min(row, self._lines.rowCount() - 1)), 0)
         else:
@@ -334,6 +346,7 @@ class LineBar(QFrame):
         header.hide()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self._lines.cellClicked.connect(self._pick)
         self._lines.cellDoubleClicked.connect(lambda _row, _column: self.insert())
         self._lines.hide()
         close = QToolButton()

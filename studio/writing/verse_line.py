@@ -59,6 +59,8 @@ names in the dictionary."""
 _MAX_GRAMMAR_WORDS = 300
 _NATURAL_END, _AFTER_WEAK_WORD = math.log(0.04), math.log(0.2)
 """A line whose end the model finds less likely is no line ("I carried a spoon for")."""
+_MAY_REPEAT = 2
+"""Words that a line may say again beyond saying each twice."""
 _END_WEIGHT = 1.5
 _METRE_WEIGHT = 0.6
 _OFF_WEIGHT = 0.15
@@ -332,9 +334,13 @@ class LineSearch:
                 self._judged[each.text] = candidate
 
     def _is_sound(self, line: _Written) -> bool:
-        """Whether it is new and looks like a line."""
+        """Whether it is new and looks like a line: not "no, no, no, no, no"."""
+        whole = self._whole(line)
+        said = words(whole)
         return (
-            self._whole(line) not in self._earlier and _SOUND_LINE.fullmatch(line.text) is not None
+            whole not in self._earlier
+            and _SOUND_LINE.fullmatch(line.text) is not None
+            and len(said) < 2 * len(set(said)) + _MAY_REPEAT
         )
 
     def _whole(self, line: _Written) -> str:

@@ -91,6 +91,11 @@ def test_a_line_of_the_text_does_not_come_again() -> None:
     assert found == []
 
 
+def test_a_line_that_only_repeats_itself_is_none() -> None:
+    found, _ = run(WANTED, [line("no no no no no no no still"), line("So still so very still")])
+    assert [each.text for each in found] == ["So still so very still"]
+
+
 def test_list_marks_and_figures_are_no_lines() -> None:
     found, _ = run(WANTED, [line("* 12 of them went up the hill")])
     assert found == []

@@ -250,6 +250,17 @@ def test_a_search_can_be_stopped_by_its_button(
     assert state(window).startswith("No line was found")
 
 
+def test_another_text_puts_the_bar_away(singer: tuple[House, SingingClient], song: Path) -> None:
+    house, client = singer
+    client.silent = True
+    window = house.opens(song)
+    ask(house)
+    house.waits(lambda: client.asked)
+    window.new()
+    assert not window.line_bar.isVisible()
+    assert client.cancelled == [1]
+
+
 def test_a_word_without_letters_is_refused_in_words(
     singer: tuple[House, SingingClient], song: Path
 ) -> None:
