@@ -19,6 +19,7 @@ from studio.settings import Settings, SettingsStore
 
 if TYPE_CHECKING:
     from studio.ui.desk import Desk
+    from studio.writing.sounds import Sounds
 
 NAME = "lamplight"
 
@@ -87,7 +88,17 @@ def make_desk(model: Path | None, places: Places) -> Desk:
         download_default=default.download,
         model_override=model,
         tuning_missing=tuning.missing,
+        load_sounds=load_sounds,
     )
+
+
+@functools.cache
+def load_sounds() -> Sounds:
+    """How words sound, from the dictionary on this machine. Raises `LibraryError`."""
+    from studio.library.pronunciation import read_cmudict
+    from studio.writing.sounds import Sounds
+
+    return Sounds(read_cmudict())
 
 
 def open_editor(files: Sequence[Path], model: Path | None) -> int:

@@ -80,6 +80,8 @@ class Editor(Page):
     """Any other change of the text is over."""
     cursor_moved = Signal()
     """Cursor or selection moved without a change, or an input method began to compose."""
+    loaded = Signal()
+    """Another text was begun."""
     left = Signal()
     """The focus went to another part of the window."""
     word_count_changed = Signal(int)
@@ -130,6 +132,7 @@ class Editor(Page):
         self._own_undo_step = False
         self._last_place = self._place()
         self.cursor_moved.emit()
+        self.loaded.emit()
 
     def replace(self, at: int, removed: int, inserted: str) -> None:
         """Put `inserted` in the place of `removed` units, as one undo step."""

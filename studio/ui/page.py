@@ -28,6 +28,7 @@ class Page(QPlainTextEdit):
         super().__init__(parent)
         self._settings = settings
         self._wheel = 0
+        self._left_px = 0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setCursorWidth(2)
         self.document().setDocumentMargin(_EDGE_PX)
@@ -82,6 +83,11 @@ class Page(QPlainTextEdit):
             self.setTabStopDistance(_TAB_SPACES * QFontMetricsF(font).horizontalAdvance(" "))
         self._fit_column()
 
+    def keep_left_free(self, px: int) -> None:
+        """Leave at least so much room beside the column, for what is shown there."""
+        self._left_px = px
+        self._fit_column()
+
     def _fit_column(self) -> None:
         """Give the room that the column does not need to both sides.
 
@@ -95,6 +101,7 @@ class Page(QPlainTextEdit):
             left = right = max(0, (self.width() - bar_px - math.ceil(column_px)) // 2)
             if self.verticalScrollBar().maximum() == 0:
                 right += bar_px
+        left = max(left, self._left_px)
         margins = self.viewportMargins()
         if (margins.left(), margins.right()) != (left, right):
             self.setViewportMargins(left, 0, right, 0)

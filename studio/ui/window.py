@@ -12,18 +12,22 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from studio.manuscript import TEXT_SUFFIXES, same_file
 from studio.settings import Settings, SettingsError
 from studio.ui.completer import Completer
+from studio.ui.craft_choice import CraftChoice
 from studio.ui.desk import Desk
 from studio.ui.document import Document
 from studio.ui.editor import Editor
 from studio.ui.files_panel import FilesPanel
 from studio.ui.filing import Filing
 from studio.ui.find_bar import FindBar
+from studio.ui.line_bar import LineBar
 from studio.ui.memory import Memory
 from studio.ui.menus import Menus
 from studio.ui.model_choice import ModelChoice
 from studio.ui.notice import Notice, NoticeBar
 from studio.ui.status_bar import WritingStatusBar
 from studio.ui.steered import Steered
+from studio.ui.verse_margin import VerseMargin
+from studio.writing.craft import Craft
 
 if TYPE_CHECKING:
     from studio.ui.sees_panel import SeesPanel
@@ -55,8 +59,11 @@ class Window(QMainWindow):
         self.steered = Steered(desk, self)
         self.completer = Completer(self.editor, desk, self, self.steered.prompt)
         self.find_bar = FindBar(self.editor)
+        self.line_bar = LineBar(self.editor, desk)
+        self.verse_margin = VerseMargin(self.editor, desk.load_sounds)
         self.notices = NoticeBar()
         self.document = Document(self.editor, desk.data_dir, self)
+        self.craft = CraftChoice(self.editor, self.document)
         self.filing = Filing(self, self.document, self.notices, memory)
         self._files: FilesPanel | None = None
         self._sees: SeesPanel | None = None
@@ -68,6 +75,7 @@ class Window(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.editor, 1)
         column.addWidget(self.find_bar)
+        column.addWidget(self.line_bar)
         column.addWidget(self.notices)
         self.setCentralWidget(inside)
         self.setFocusProxy(self.editor)
@@ -79,6 +87,7 @@ class Window(QMainWindow):
         self.resize(FIRST_SIZE)
         self._connect()
         self._show_document()
+        self._show_craft()
         self._take(desk.settings.current)
         self.editor.setFocus()
 
@@ -241,6 +250,8 @@ class Window(QMainWindow):
         self.steered.over.connect(self.notices.withdraw)
         self.completer.state_changed.connect(self.status.show_state)
         self.editor.told.connect(self.notices.tell)
+        self.line_bar.told.connect(self.notices.tell)
+        self.craft.changed.connect(self._show_craft)
         self.notices.left.connect(self.editor.setFocus)
         stop = self.desk.settings.listen(self._take)
         self.closed.connect(stop)
@@ -258,6 +269,10 @@ class Window(QMainWindow):
         if self._files:
             self._files.mark(document.path)
         self.steered.follow(document.path, document.folder)
+
+    def _show_craft(self) -> None:
+        self.menus.show_craft()
+        self.verse_margin.show_for_verse(self.craft.craft is Craft.LYRICS)
 
     def _files_panel(self) -> FilesPanel:
         if self._files is None:
