@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -46,7 +45,7 @@ def trim(
     walk = _Walk(recent, after, generated, language, ended=ended)
     end, over = walk.end()
     text = generated[:end]
-    if same_line.strip():
+    if any(map(str.isalnum, same_line)):
         line, newline, _ = text.partition("\n")
         over = over or bool(newline)
         text, met = without_following(line, same_line, ended=ended or over)
@@ -367,9 +366,11 @@ def _first_indent(before: str, first: str, has: str, language: Language, unit: s
     lead = _lead(above.rpartition("\n")[2])
     if opens_block(above, language):
         return lead if first[:1] in _CLOSES else lead + unit
+    if first[:1] in _CLOSES:
+        return lead.removesuffix(unit)
     if _width(has) > _width(lead):
         return lead
-    if not has and language.blocks is Blocks.BRACES and first[:1] not in _CLOSES:
+    if not has and language.blocks is Blocks.BRACES:
         return lead
     return has
 
@@ -476,9 +477,3 @@ def _ends_with(code: str, opener: str) -> bool:
         return False
     previous = code[-len(opener) - 1 : -len(opener)]
     return not (opener[0].isalpha() and (previous.isalnum() or previous == "_"))
-
-
-def tokens(text: str, language: Language) -> Iterator[tuple[str, str]]:
-    """Kind and text of what the scanner finds."""
-    for found in _pattern(language).finditer(text):
-        yield str(found.lastgroup), found.group()

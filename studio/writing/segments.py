@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from budoux import Parser
 
 # The marks of `regex`'s \w belong to their letters: in Thai and Hindi they are half of a word.
-_WORD = regex.compile(
-    r"\s*(?:\w[\w\p{M}\u200c\u200d'’]*(?:-\w+)*[.,;:!?…”\"')\]]*|[^\w\s]+)"
-)
+_WORD = regex.compile(r"\s*(?:\w[\w\p{M}\u200c\u200d'’]*(?:-\w+)*[.,;:!?…”\"')\]]*|[^\w\s]+)")
 _SENTENCE_END = re.compile(r"[.!?…]+[”’\"')\]*_]*(?=\s|$)|(?<=\S)(?=\n)|[。！？]+[」』”’）]*")
 _CLOSING = re.compile(r"[、。，．！？：；…—”’」』）》〉】.,;:!?)\]]+")
 _LOOK_BACK = 12
