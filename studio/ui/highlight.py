@@ -25,8 +25,12 @@ _WINDOW_LINES = 400
 _MARGIN_LINES = 40
 """The lexer reads so many lines at a time, and these at their end only to look ahead."""
 _LATER_MS = 300
-"""A long text whose lexer can only begin at its start waits for so long a pause in typing."""
+"""What can wait is done after so long a pause in typing."""
 _LONG_LINES = 2_000
+"""From here on it can wait where the lexer has to begin at the start of the text."""
+_SETTLED_LINES = 400
+"""A comment that began so far above may have been ended by what was typed: some lexers see that
+only from where it began."""
 MAX_LINE_UNITS = 5_000
 """A longer line keeps one colour: it is data, and takes a lexer too long."""
 
@@ -48,6 +52,11 @@ class Highlighter(QObject):
         self._window_end = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._go_on)
+        self._typed_from = n  # what was changed since the last pause
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_LATER_MS)
+        self._pause.timeout.connect(self._settle)
         document.contentsChange.connect(self._on_change)
         self._go_on()
 
@@ -68,6 +77,7 @@ class Highlighter(QObject):
     def clear(self) -> None:
         """Take all colours away and stop."""
         self._timer.stop()
+        self._pause.stop()
         self._document.contentsChange.disconnect(self._on_change)
         block = self._document.begin()
         while block.isValid():
@@ -90,10 +100,23 @@ class Highlighter(QObject):
             to = self._to + delta if self._to >= old_stop else min(self._to, first)
             self._from, self._to = min(self._from, first), max(to, stop)
         self._lines = None
+        self._typed_from = min(self._typed_from, first)
+        self._pause.start()
         if self._lexing.resumable or len(self._starts) <= _LONG_LINES:
             self._go_on()
         else:
             self._timer.start(_LATER_MS)
+
+    def _settle(self) -> None:
+        """Look once more, from farther above."""
+        if self._lexing.resumable:
+            at = min(self._typed_from, len(self._starts) - 1)
+            not_done = not self.complete
+            self._from = min(self._from, max(0, at - _SETTLED_LINES))
+            self._to = max(self._to, at + 1) if not_done else at + 1
+            self._lines = None
+            self._go_on()
+        self._typed_from = len(self._starts)
 
     def _go_on(self) -> None:
         """Colour on for a moment."""

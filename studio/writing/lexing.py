@@ -98,7 +98,7 @@ class Lexing:
             for i, piece in enumerate(pieces):
                 if part and piece:
                     from_at = start if i == 0 else at
-                    spans.append((_units(text[at:from_at]), _units(piece), part))
+                    _add(spans, _units(text[at:from_at]), _units(piece), part)
                 if i < len(pieces) - 1:
                     done, spans = tuple(spans), []
                     at = start + sum(len(each) + 1 for each in pieces[: i + 1])
@@ -141,6 +141,16 @@ class Lexing:
                     states = ["root"]
                 yield position, Token.Error, character, None
                 position += 1
+
+
+def _add(spans: list[Span], start: int, length: int, part: Part) -> None:
+    """Append, or make the last one longer if it goes on."""
+    if spans:
+        last, n, same = spans[-1]
+        if same is part and last + n == start:
+            spans[-1] = (last, n + length, part)
+            return
+    spans.append((start, length, part))
 
 
 def _change(states: list[str], change: Any) -> None:
