@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -23,7 +23,6 @@ from studio.manuscript.utf16 import Edit, length
 from studio.settings import SettingsStore
 from studio.ui import code_keys
 from studio.ui.ghost import GhostText
-from studio.ui.highlight import Highlighter
 from studio.ui.page import Page
 from studio.ui.plain_text import (
     for_clipboard,
@@ -36,6 +35,9 @@ from studio.ui.word_count import ParagraphCounts, count_words
 from studio.writing.completion import Around
 from studio.writing.context import from_paragraph, grid_start
 from studio.writing.languages import Language
+
+if TYPE_CHECKING:
+    from studio.ui.highlight import Highlighter
 
 AFTER_UNITS = 2_000
 """How much of the text after the cursor `around` tells."""
@@ -164,7 +166,11 @@ class Editor(Page):
         if self._highlighter:
             self._highlighter.clear()
             self._highlighter.deleteLater()
-        self._highlighter = Highlighter(self.document(), language) if language else None
+        self._highlighter = None
+        if language:
+            from studio.ui.highlight import Highlighter  # here: prose does not need it
+
+            self._highlighter = Highlighter(self.document(), language)
         self.show_as_code(language is not None)
 
     def _recolour(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.writing.join import join
@@ -115,6 +115,7 @@ _TEXT = st.text(
 )
 
 
+@settings(deadline=None)
 @given(_TEXT, _TEXT)
 def test_the_words_are_the_model_s(before: str, generated: str) -> None:
     """Letters stay, but for one capital; digits stay."""

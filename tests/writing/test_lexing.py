@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pygments.lexers import get_lexer_by_name
 
@@ -79,6 +79,7 @@ def test_every_language_is_lexed_as_pygments_does(language: Language) -> None:
             assert mine == _reference(language, text)
 
 
+@settings(deadline=None)
 @given(_WORDS)
 def test_any_text_is_lexed_as_pygments_does(words: list[str]) -> None:
     text = "".join(words)
@@ -87,6 +88,7 @@ def test_any_text_is_lexed_as_pygments_does(words: list[str]) -> None:
             assert _mine(language, text) == _reference(language, text)
 
 
+@settings(deadline=None)
 @given(_WORDS)
 def test_from_each_line_whose_state_is_known_it_goes_on_the_same(words: list[str]) -> None:
     text = "".join(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.writing.languages import language_of
@@ -57,6 +57,7 @@ def test_nothing_to_tell_is_nothing() -> None:
     assert preamble([], MAIN, PYTHON, 2_000) == ""
 
 
+@settings(deadline=None)
 @given(
     st.text("ab_c(): \n", max_size=200), st.text("ab_c(): \n", max_size=200), st.integers(0, 300)
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.writing import graphemes
@@ -74,6 +74,7 @@ _TEXT = st.text(
 )
 
 
+@settings(deadline=None)
 @given(_TEXT, _TEXT)
 def test_words_make_up_the_text_again_in_whole_characters(before: str, text: str) -> None:
     rest, parts = text, []
@@ -87,6 +88,7 @@ def test_words_make_up_the_text_again_in_whole_characters(before: str, text: str
     assert "".join(iter_sentences(text)) == text
 
 
+@settings(deadline=None)
 @given(st.text("字窓を。」e\u0301\u200d\ufe0f👩🏽🇯🇵ก\u0e35\u0e48 ", min_size=1))
 def test_no_word_ends_inside_of_a_character(text: str) -> None:
     word = next_word(text)
