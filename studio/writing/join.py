@@ -28,19 +28,20 @@ def join(before: str, generated: str, after: str = "", *, ended: bool = False) -
     Mends, in this order: a space too many or too few, quotation marks straight or curly as in
     the text so far, marks in full width between Chinese or Japanese characters, a capital where
     a sentence begins, and, once it has `ended`, marks of emphasis that it opens and leaves open.
-    Until then, more of the same suggestion only adds to the answer.
+    Until then, what may still change is held back, so that more of the same suggestion only adds
+    to the answer (spaces at its end aside).
     """
     if not generated:
         return ""
     recent = before[-_LOOK_BACK:]
-    text = _spaced(recent, generated)
+    text = _spaced(recent, generated, ended=ended)
     text = _quoted(recent, text)
-    text = _in_width(recent, text, after)
-    text = _capital(recent, text)
+    text = _in_width(recent, text, after, ended=ended)
+    text = _capital(recent, text, ended=ended)
     return _closed(recent, text, after) if ended else text
 
 
-def _spaced(before: str, text: str) -> str:
+def _spaced(before: str, text: str, *, ended: bool) -> str:
     if not before:
         return text.lstrip(" ")
     last = before[-1]
@@ -51,10 +52,11 @@ def _spaced(before: str, text: str) -> str:
     first = text[0]
     if first == " " and text[1:2] and text[1] in _NO_SPACE_BEFORE and not _spaces_marks(before):
         following = text[2:3]
-        if text[1] in ".…" and text[2:3] in (".", ""):
-            return text
-        if not following or not following.isalnum():
-            return text[1:]
+        if not following and not ended:
+            return ""
+        if following.isalnum() or (text[1] == "." and following == "."):
+            return text  # .5, ...
+        return text[1:]
     if first.isalpha() and not is_cjk(first) and _ENDS_CLAUSE.search(before):
         if _is_abbreviation_or_number(before):
             return text
@@ -88,13 +90,13 @@ def _quoted(before: str, text: str) -> str:
         text = text.replace("“", '"').replace("”", '"')
     single = _habit(re.sub(r"(?<!\w)'|'(?!\w)", "", before), "'", "’")
     if single == "curly":
-        text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
+        text = re.sub(r"(?<=\w)'", "’", text)
         if before[-1:].isalnum():
-            text = re.sub(r"^'(?=\w)", "’", text)
+            text = re.sub(r"^'", "’", text)
     elif single == "straight":
-        text = re.sub(r"(?<=\w)’(?=\w)", "'", text)
+        text = re.sub(r"(?<=\w)’", "'", text)
         if before[-1:].isalnum():
-            text = re.sub(r"^’(?=\w)", "'", text)
+            text = re.sub(r"^’", "'", text)
     return text
 
 
@@ -124,33 +126,32 @@ def _curled(before: str, text: str, straight: str, opening: str, closing: str) -
     return "".join(made)
 
 
-def _in_width(before: str, text: str, after: str) -> str:
+def _in_width(before: str, text: str, after: str, *, ended: bool) -> str:
     """Marks between Chinese or Japanese characters in full width, and no space around them."""
     if not (is_cjk(before[-1:]) or any(map(is_cjk, text))):
         return text
     full_stop_is_wide = "．" not in before
-    comma = "、" if re.search(r"[\u3041-\u30ff]", before + text) else "，"
+    comma = "、" if re.search(r"[\u3041-\u30ff]", before if is_cjk(before[-1:]) else text) else "，"
     made: list[str] = []
     previous = before[-1:]
     for i, character in enumerate(text):
         following = text[i + 1 : i + 2]
-        ended = not following
-        beside = following if following.strip() else text[i + 1 :].lstrip(" ")[:1] or after[:1]
-        if (
-            character in _WIDE
-            and is_cjk(previous)
-            and (ended or not following.isalnum() or is_cjk(following))
-        ):
-            if character != "." or full_stop_is_wide:
+        if character in _WIDE and is_cjk(previous):
+            if not following and not ended:
+                break
+            inside = following.isalnum() and not is_cjk(following)  # a version, a file's name
+            if not inside and (character != "." or full_stop_is_wide):
                 character = comma if character == "," else _WIDE[character]
-        elif character == " " and previous in "，。！？：；、）" and previous and is_cjk(beside):
-            continue
+        elif character == " " and previous and previous in "，。！？：；、）":
+            beside = text[i + 1 :].lstrip(" ")[:1] or after[:1]
+            if is_cjk(beside):
+                continue
         made.append(character)
         previous = character
     return "".join(made)
 
 
-def _capital(before: str, text: str) -> str:
+def _capital(before: str, text: str, *, ended: bool) -> str:
     """A capital where a sentence begins, if this writer begins sentences with one."""
     lead = re.match(r"[\s“‘\"'(*_]*", text)
     at = lead.end() if lead else 0
@@ -162,6 +163,8 @@ def _capital(before: str, text: str) -> str:
         return text
     if _ABBREVIATED.search(stand) or not _uses_capitals(before):
         return text
+    if len(text) == at + 1 and not ended:
+        return text[:at]  # it may become “iPhone”
     return text[:at] + first.upper() + text[at + 1 :]
 
 

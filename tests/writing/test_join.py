@@ -35,7 +35,7 @@ CAPITALS = "It was late. The rain had stopped. She waited. "
     ],
 )
 def test_spaces(before: str, generated: str, joined: str) -> None:
-    assert join(before, generated) == joined
+    assert join(before, generated, ended=True) == joined
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_spaces(before: str, generated: str, joined: str) -> None:
     ],
 )
 def test_quotation_marks_are_those_of_the_text(before: str, generated: str, joined: str) -> None:
-    assert join(before, generated) == joined
+    assert join(before, generated, ended=True) == joined
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_quotation_marks_are_those_of_the_text(before: str, generated: str, join
 def test_a_sentence_begins_with_a_capital_where_they_do(
     before: str, generated: str, joined: str
 ) -> None:
-    assert join(before, generated) == joined
+    assert join(before, generated, ended=True) == joined
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_sentence_begins_with_a_capital_where_they_do(
 def test_marks_between_chinese_characters_are_full_width(
     before: str, generated: str, joined: str
 ) -> None:
-    assert join(before, generated) == joined
+    assert join(before, generated, ended=True) == joined
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,15 @@ def test_the_words_are_the_model_s(before: str, generated: str) -> None:
         return "".join(each for each in text if each.isalnum()).casefold()
 
     assert letters(join(before, generated, ended=True)) == letters(generated)
+
+
+@settings(deadline=None)
+@given(_TEXT, _TEXT)
+def test_while_more_comes_the_answer_only_grows(before: str, generated: str) -> None:
+    shown = ""
+    for n in range(1, len(generated) + 1):
+        if not generated[n - 1].isspace():
+            now = join(before, generated[:n])
+            assert now.startswith(shown)
+            shown = now
+    assert join(before, generated, ended=True).startswith(shown)
