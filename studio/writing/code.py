@@ -12,8 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from studio.writing import graphemes
-from studio.writing.ending import Trimmed, without_following
+from studio.writing.ending import Trimmed, whole_end, without_following
 from studio.writing.languages import Blocks, Language
 
 _LOOK_BACK = 4_000
@@ -22,6 +21,9 @@ _LOOK_AHEAD = 2_000
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _BLANK = re.compile(r"[ \t]*")
 _WORD_CLOSERS = re.compile(r"[ \t]*(?:end|fi|done|esac|</)\b|[ \t]*</")
+_SURELY_CODE = re.compile(
+    r"^[ \t]*(?:(?:async )?def \w+\(|class \w+[(:]|@\w|import \w+$)", re.MULTILINE
+)
 _LEAST_SAME = 8
 """Characters of a line cut short from which on it counts as the line after the cursor."""
 
@@ -41,7 +43,7 @@ def trim(
     never repeats the lines that follow. When it has `ended`, what it opened it has closed.
     """
     same_line, _, below = after.partition("\n")
-    recent = _recent(before)
+    recent = _recent(before, language)
     walk = _Walk(recent, after, generated, language, ended=ended)
     end, over = walk.end()
     text = generated[:end]
@@ -55,7 +57,7 @@ def trim(
         over = over or met
     if ended and not over:
         text = _balanced(recent, text, language, cut_short=cut_short)
-    return Trimmed(_fit_to_show(generated, text, ended=ended or over), over or ended)
+    return Trimmed(whole_end(generated, text, ended=ended or over), over or ended)
 
 
 def fit(before: str, text: str, language: Language) -> str:
@@ -102,7 +104,7 @@ def indent_unit(text: str, language: Language) -> str:
 
 def opens_block(before: str, language: Language) -> bool:
     """Whether the last line of `before` is one that a deeper line follows."""
-    recent = _recent(before)
+    recent = _recent(before, language)
     end = len(recent)
     for found in _pattern(language).finditer(recent):
         if found.end() == len(recent):
@@ -116,7 +118,7 @@ def opens_block(before: str, language: Language) -> bool:
 
 def inside(before: str, language: Language) -> bool:
     """Whether the cursor after `before` stands in a string or comment that spans lines."""
-    recent = _recent(before) + "\n"
+    recent = _recent(before, language) + "\n"
     for found in _pattern(language).finditer(recent):
         if found.end() == len(recent) and found.lastgroup in ("comment", "string"):
             return True
@@ -146,6 +148,10 @@ class _Walk:
     language: Language
     ended: bool
     _stack: list[_Open] = field(default_factory=list)
+    _depth: int = 0
+    """Brackets that were open at the cursor and still are."""
+    _left: bool = False
+    """A block that the cursor was in was closed."""
 
     def end(self) -> tuple[int, bool]:
         """How much of `generated` belongs to the statement or block, and whether that is all."""
@@ -174,7 +180,7 @@ class _Walk:
         """Remember how things stand at the cursor."""
         line_start = self.recent.rfind("\n") + 1
         self._depth = len(self._stack)
-        self._line_start = line_start
+        self._line_start = self._cursor_line = line_start
         line = self.recent[line_start:]
         self._in_block = False
         self._parent = ""
@@ -206,8 +212,14 @@ class _Walk:
         elif found.lastgroup == "close":
             if not self._stack or self._stack[-1].bracket != _CLOSES[found.group()]:
                 return False
-            self._stack.pop()
+            closed = self._stack.pop()
+            if len(self._stack) < self._depth:
+                self._depth = len(self._stack)
+                self._left = self._left or closed.at < self._cursor_line or self._is_block(closed)
         return True
+
+    def _is_block(self, bracket: _Open) -> bool:
+        return bracket.bracket == "{" and self.language.blocks is not Blocks.INDENTATION
 
     def _leaves(self, found: re.Match[str]) -> int | None:
         """Where the string or comment that the cursor is in must not go on."""
@@ -239,7 +251,7 @@ class _Walk:
         started, self._line_start = self._line_start, end + 1
         if self._continues(started):
             return None
-        if len(self._stack) < self._depth:
+        if self._left:
             return end, True
         if line.strip():
             self._body_lines += 1
@@ -260,9 +272,8 @@ class _Walk:
         last = self._stack[-1]
         if len(self._stack) > self._depth:
             return True
-        cursor_line = self.recent.rfind("\n") + 1
-        is_block = last.bracket == "{" and self.language.blocks is not Blocks.INDENTATION
-        return last.at >= cursor_line and line_start <= last.at and not is_block
+        on_line = last.at >= self._cursor_line and line_start <= last.at
+        return on_line and not self._is_block(last)
 
     def _below(self, text: str, end: int) -> tuple[int, bool] | None:
         """In a block: whether the next line still belongs to it."""
@@ -346,15 +357,6 @@ def _balanced(recent: str, text: str, language: Language, *, cut_short: bool) ->
     return text
 
 
-def _fit_to_show(generated: str, text: str, *, ended: bool) -> str:
-    kept = graphemes.whole(text, ended=ended or len(text) < len(generated))
-    while True:
-        shorter = generated[: graphemes.cut(generated, len(kept.rstrip()))]
-        if shorter == kept:
-            return kept
-        kept = shorter
-
-
 # -- indentation ---------------------------------------------------------------------------
 
 
@@ -365,14 +367,30 @@ def _first_indent(before: str, first: str, has: str, language: Language, unit: s
         return ""
     lead = _lead(above.rpartition("\n")[2])
     if opens_block(above, language):
-        return lead if first[:1] in _CLOSES else lead + unit
+        if first[:1] in _CLOSES:
+            return lead
+        aligned = above.endswith(("(", "[")) and _width(has) > _width(lead)
+        return has if aligned else lead + unit
     if first[:1] in _CLOSES:
         return lead.removesuffix(unit)
+    if _in_brackets(above, language):
+        return has  # set to what looks best
     if _width(has) > _width(lead):
         return lead
     if not has and language.blocks is Blocks.BRACES:
         return lead
     return has
+
+
+def _in_brackets(before: str, language: Language) -> bool:
+    """Whether a bracket is open after `before` that is not a block's."""
+    stack: list[str] = []
+    for found in _pattern(language).finditer(_recent(before, language)):
+        if found.lastgroup == "open":
+            stack.append(found.group())
+        elif found.lastgroup == "close" and stack and stack[-1] == _CLOSES[found.group()]:
+            stack.pop()
+    return bool(stack) and (stack[-1] != "{" or language.blocks is Blocks.INDENTATION)
 
 
 def _moved(line: str, old: str, new: str) -> str:
@@ -464,12 +482,19 @@ def _closing_quote(string: str, language: Language) -> str:
 
 
 @lru_cache(maxsize=8)
-def _recent(before: str) -> str:
-    """The end of `before`, from the start of a line."""
-    if len(before) <= _LOOK_BACK:
-        return before
-    start = before.find("\n", len(before) - _LOOK_BACK)
-    return before[start + 1 :] if start >= 0 else before[-_LOOK_BACK:]
+def _recent(before: str, language: Language) -> str:
+    """The end of `before`, from the start of a line.
+
+    In Python, from a line that is surely code if there is one: what begins within a docstring
+    would take code for strings and strings for code.
+    """
+    start = max(0, len(before) - _LOOK_BACK)
+    if start:
+        start = before.find("\n", start) + 1 or start
+    if language.blocks is Blocks.INDENTATION:
+        sure = _SURELY_CODE.search(before, start, max(start, before.rfind("\n")))
+        start = sure.start() if sure else start
+    return before[start:]
 
 
 def _ends_with(code: str, opener: str) -> bool:

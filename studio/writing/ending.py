@@ -257,19 +257,23 @@ def _repeats_line(before: str, shown: list[str], line: str, *, partly: bool) -> 
     return last.startswith(now) if partly else last == now
 
 
-def fit_to_show(before: str, generated: str, text: str, *, ended: bool) -> str:
-    """`text`, a beginning of `generated`, without what may not be its end.
-
-    That is half a character, an opening mark, or space.
-    """
+def whole_end(generated: str, text: str, *, ended: bool) -> str:
+    """`text`, a beginning of `generated`, without half a character or space at its end."""
     kept = graphemes.whole(text, ended=ended or len(text) < len(generated))
     while True:
         shorter = generated[: graphemes.cut(generated, len(kept.rstrip()))]
-        if shorter and (shorter[-1] in _OPENING or _opens_quote(before, shorter)):
-            shorter = shorter[:-1]
+        shorter = graphemes.whole(shorter, ended=True)
         if shorter == kept:
             return kept
         kept = shorter
+
+
+def fit_to_show(before: str, generated: str, text: str, *, ended: bool) -> str:
+    """The same, and without a lone opening mark."""
+    kept = whole_end(generated, text, ended=ended)
+    while kept and (kept[-1] in _OPENING or _opens_quote(before, kept)):
+        kept = whole_end(generated, kept[:-1], ended=ended)
+    return kept
 
 
 def _opens_quote(before: str, text: str) -> bool:

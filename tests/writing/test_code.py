@@ -31,6 +31,7 @@ PYTHON, JS, C, RUBY, HTML = map(_language, ("Python", "JavaScript", "C", "Ruby",
         ("def f(x):\n    y = x\n    ", "return y\n    z", "return y", True),
         ("if x:\n    ", "a()\n    if b:\n        c()\ne()", "a()\n    if b:\n        c()", True),
         ("x = 1\n", "if x:\n    a()\nb()\n", "if x:\n    a()", True),
+        ("def f(se", "lf):\n    return 1\n\nx", "lf):\n    return 1", True),
         ("x = 1  # the", " first (one\ny", " first (one", True),
         ('"""A docstring', ' that goes on.\n    More"""\n', " that goes on.", True),
         ("x = ", '"a)"\ny', '"a)"', True),
@@ -54,6 +55,7 @@ def test_python_ends_with_the_statement_or_block(
         ("if (x) {\n  ", "a();\n  b();\n}\nc();", "a();\n  b();\n}", True),
         ("", "if (x) {\n  a();\n} else {\n  b;\n}\nc", "if (x) {\n  a();\n} else {\n  b;\n}", True),
         ("list.map(", "x => {\n  return x;\n});\nc();", "x => {\n  return x;\n});", True),
+        ("if (x", ") {\n  a();\n}\nb();", ") {\n  a();\n}", True),
         ("let s = `a", " ${b}`;\nc", " ${b}`;", True),
         ("/* a", " comment */\nc", " comment */", True),
         ("{\n  a: ", "1,\n  b: 2\n}", "1,", True),
@@ -102,6 +104,12 @@ def test_what_was_cut_short_is_balanced_and_whole(before: str, generated: str, s
     assert trim(before, "", generated, PYTHON, ended=True, cut_short=True).text == shown
 
 
+def test_a_window_that_begins_in_a_docstring_is_seen_through() -> None:
+    before = 'the end of one.\n    """\n    x = 1\n\ndef f(x):\n    """Do it."""\n'
+    shown = trim(before + "    y = ", "", "g(\n        1)\n    z = 2\n", PYTHON, ended=False)
+    assert shown == Trimmed("g(\n        1)", complete=True)
+
+
 def test_a_ruby_block_keeps_its_end() -> None:
     shown = trim("if x\n  ", "", "a\n  b\nend\nc", RUBY, ended=False)
     assert shown.text == "a"
@@ -121,6 +129,8 @@ def test_a_ruby_block_keeps_its_end() -> None:
         ("if a:\n    b\n", "c", "c"),
         ("x = ", "f(1)", "f(1)"),
         ("def f():", "\n  x = 1\n  return x", "\n    x = 1\n    return x"),
+        ("f(a,\n", "  b)", "  b)"),
+        ("f(a,\n  ", "      b)", "      b)"),
         ('s = """\n', "   as it is", "   as it is"),
     ],
 )
