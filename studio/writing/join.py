@@ -12,7 +12,8 @@ import re
 from studio.writing.scripts import is_cjk
 
 _ENDS_CLAUSE = re.compile(r"\w[,;:.!?…][”’\"')\]*_]*$")
-_ENDS_SENTENCE = re.compile(r"(?<!\.)[.!?][”’\"')\]*_]*\s+$|\n\s*$")
+# After ! and ? a small letter may be meant: “Stop!” he said.
+_ENDS_SENTENCE = re.compile(r"(?<!\.)\.[”’\"')\]*_]*\s+$|\n\s*$")
 _ABBREVIATED = re.compile(r"(?:\b[A-Za-z]|\b(?:Mr|Mrs|Ms|Dr|St|vs|etc|No|cf|ca))\.\s+$")
 _OPENERS = "([{“‘«‹¿¡「『（"
 _NO_SPACE_BEFORE = ".,;:!?…)]}”’»›%"
@@ -183,7 +184,7 @@ def _closed(before: str, text: str, after: str) -> str:
         if mark in ("*", "_") and (mark * 2) in paragraph + line:
             continue
         alone = re.escape(mark)
-        if not re.search(rf"(?:^|[\s“‘\"'(]){alone}\S", line):
+        if not re.search(rf"(?:^|[\s“‘\"'(]){alone}[^\s*_`]", line):
             continue
         open_before = paragraph.count(mark) % 2 == 1
         if open_before or line.count(mark) % 2 == 0 or after.startswith(mark):
