@@ -70,7 +70,7 @@ def lyrics(
     if head and not before.rpartition("\n")[2].strip():
         return NOTHING  # only more empty lines
     lines = generated[len(head) :].split("\n")
-    wanted = _lines_wanted(before + head)
+    wanted = lines_wanted(before + head)
     kept, over = lines[:wanted], ended or len(lines) > wanted
     for i, line in enumerate(kept):
         last = i == len(lines) - 1
@@ -230,8 +230,8 @@ def _is_whole(text: str) -> bool:
     return not last.strip() or sentence_end(last) == len(last.rstrip())
 
 
-def _lines_wanted(before: str) -> int:
-    """One line; two where a couplet begins."""
+def lines_wanted(before: str) -> int:
+    """How many lines of verse to write after `before`: one, or two where a couplet begins."""
     lines = before.split("\n")
     if lines[-1].strip():
         return 1

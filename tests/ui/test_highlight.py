@@ -191,3 +191,26 @@ def test_another_theme_colours_anew(writer: Writer, qapp: QApplication) -> None:
     QApplication.processEvents()
     assert _colours(writer.editor.document())[0][0][2] == QColor(DARK.code.comment).name()
     qapp.setPalette(palette_of(LIGHT))
+
+
+@pytest.mark.parametrize("commit", ["né", ""])
+def test_an_input_method_leaves_the_colours(writer: Writer, commit: str) -> None:
+    writer.editor.write_in(PYTHON)
+    writer.opens("x = 'abc'  # end", cursor=9)
+    writer.composes("ne")
+    writer.composes("né")
+    writer.composes("", commit)
+    text = "x = 'abc'" + commit + "  # end"
+    assert writer.editor.text() == text
+    assert _colours(writer.editor.document()) == _expected(text, PYTHON)
+
+
+def test_deleting_many_lines_while_they_are_coloured(qtbot: QtBot) -> None:
+    document = _document("s = 'a'\n" * 5_000)
+    highlighter = Highlighter(document, PYTHON)
+    assert not highlighter.complete
+    cursor = QTextCursor(document.findBlockByNumber(10))
+    cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+    cursor.removeSelectedText()
+    qtbot.waitUntil(lambda: highlighter.complete)
+    assert _colours(document) == _expected("s = 'a'\n" * 10, PYTHON)
