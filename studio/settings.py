@@ -94,6 +94,9 @@ class Settings:
     font_family: str = _setting(
         "", "Look", "Font", "The font of the text; empty for Lamplight's own choice."
     )
+    code_font_family: str = _setting(
+        "", "Look", "Font for code", "The font of program files; empty for Lamplight's own choice."
+    )
     font_size_pt: int = _setting(
         13, "Look", "Font size", "Size of the text.", unit="pt", between=(6, 72)
     )

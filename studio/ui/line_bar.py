@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.engine import Ended, Event, Finished, Piece, Reading
+from studio.engine import Ended, Evaluated, Event, Finished, Piece, Reading, Scored, Tokenized
 from studio.engine.client import Failed
 from studio.library import LibraryError
 from studio.manuscript.utf16 import length
@@ -189,6 +189,8 @@ class LineBar(QFrame):
                 self._say(event.sentence)
             case Piece() | Reading() | Ended():
                 search.hear(event)
+            case Tokenized() | Scored() | Evaluated():
+                pass  # answers to queries
             case _:
                 assert_never(event)
 

@@ -179,8 +179,10 @@ def _control_of(each: Declared, changed: Callable[[Any], None]) -> _Control:
         return _Control(box, box.setChecked)
     if each.choices:
         return _choice(list(zip(each.words, each.choices, strict=True)), changed)
-    if each.key == "font_family":
+    if each.key in ("font_family", "code_font_family"):
         families = [family for family in QFontDatabase.families() if not family.startswith(".")]
+        if each.key == "code_font_family":
+            families = [family for family in families if QFontDatabase.isFixedPitch(family)]
         return _choice([(OWN_FONT, ""), *((name, name) for name in families)], changed)
     if isinstance(each.default, int):
         return _whole_number(each, changed)

@@ -28,6 +28,7 @@ from studio.ui.status_bar import WritingStatusBar
 from studio.ui.steered import Steered
 from studio.ui.verse_margin import VerseMargin
 from studio.writing.craft import Craft
+from studio.writing.languages import CODE_SUFFIXES, language_of
 
 if TYPE_CHECKING:
     from studio.ui.sees_panel import SeesPanel
@@ -106,8 +107,11 @@ class Window(QMainWindow):
         dialog = QFileDialog(self, "Open", str(self._folder_to_open()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        patterns = " ".join(f"*{suffix}" for suffix in sorted(TEXT_SUFFIXES))
-        dialog.setNameFilters([f"Texts ({patterns})", "All files (*)"])
+        texts, code = (
+            " ".join(f"*{suffix}" for suffix in sorted(suffixes))
+            for suffixes in (TEXT_SUFFIXES, CODE_SUFFIXES)
+        )
+        dialog.setNameFilters([f"Texts ({texts})", f"Code ({code})", "All files (*)"])
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
         dialog.open()
 
@@ -266,6 +270,7 @@ class Window(QMainWindow):
             name = f"Opening {document.opening.name}…"
         self.setWindowTitle(f"{name}[*] — Lamplight")
         self.setWindowModified(document.modified)
+        self.editor.write_in(language_of(document.path))
         if self._files:
             self._files.mark(document.path)
         self.steered.follow(document.path, document.folder)
@@ -276,7 +281,7 @@ class Window(QMainWindow):
 
     def _files_panel(self) -> FilesPanel:
         if self._files is None:
-            self._files = FilesPanel(tuple(sorted(TEXT_SUFFIXES)), self)
+            self._files = FilesPanel(tuple(sorted(TEXT_SUFFIXES | CODE_SUFFIXES)), self)
             self._files.chosen.connect(self._open_from_folder)
             self._files.folder_wanted.connect(self.open_folder_dialog)
             self._files.visibilityChanged.connect(self._panel_shown)

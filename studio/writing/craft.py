@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
+from studio.writing.languages import language_of
 from studio.writing.verse import is_heading
 
 
@@ -15,12 +16,6 @@ class Craft(StrEnum):
 
 
 LYRICS_SUFFIXES = frozenset({".lyrics", ".song", ".verse", ".poem", ".cho", ".chopro"})
-_CODE = """
-.py .pyi .js .mjs .ts .tsx .jsx .c .h .cc .cpp .hpp .cs .java .kt .go .rs .rb .php .swift .scala
-.lua .pl .r .jl .hs .ml .ex .exs .sh .bash .zsh .ps1 .sql .html .htm .css .scss .xml .json .toml
-.yaml .yml .ini .cmake .gradle .dart .zig .nim .vue
-"""
-CODE_SUFFIXES = frozenset(_CODE.split())
 LOOKED_AT_CHARS = 4_000
 """How far into a text its craft shows, or never."""
 
@@ -33,7 +28,7 @@ def craft_of(path: Path | None, text: str) -> Craft:
     suffix = path.suffix.lower() if path else ""
     if suffix in LYRICS_SUFFIXES:
         return Craft.LYRICS
-    if suffix in CODE_SUFFIXES:
+    if language_of(path):
         return Craft.CODE
     lines = text[:LOOKED_AT_CHARS].split("\n")
     return Craft.LYRICS if any(is_heading(line) for line in lines) else Craft.STORY
