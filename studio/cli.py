@@ -119,10 +119,22 @@ def _command_parser() -> argparse.ArgumentParser:
     complete.set_defaults(run=_complete)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
-    bench.add_argument("name", metavar="NAME", help="editor, engine, or all")
+    bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, or all")
     bench.add_argument("--row", metavar="ROW", help="measure this row alone")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
     bench.add_argument("--corpus", type=Path, metavar="DIR", help="texts for what needs them")
+    typist = bench.add_argument_group("keystrokes of texts of your own")
+    typist.add_argument("--text", type=Path, nargs="+", metavar="FILE", help="texts to be typed")
+    typist.add_argument(
+        "--from", dest="start", type=int, default=40_000, metavar="CHAR", help="where to begin"
+    )
+    typist.add_argument("--chars", type=int, default=4_000, metavar="N", help="how much to type")
+    typist.add_argument("--model", type=Path, metavar="FILE", help="a GGUF file to suggest with")
+    typist.add_argument("--adapter", type=Path, metavar="FILE", help="a LoRA adapter for it")
+    typist.add_argument(
+        "--context", type=int, metavar="CHARS", help="how much of the text before it is given"
+    )
+    typist.add_argument("--words-only", action="store_true", help="never take a whole suggestion")
     _add_json(bench)
     bench.set_defaults(run=_bench)
     return parser
@@ -243,6 +255,8 @@ def _bench(options: argparse.Namespace) -> int:
     a table, or with --json one object a line."""
     from studio.bench import UnknownRow, run
 
+    if options.text:
+        return _bench_texts(options)
     try:
         return run(
             options.name,
@@ -253,6 +267,31 @@ def _bench(options: argparse.Namespace) -> int:
         )
     except UnknownRow as error:
         raise BadInput(str(error)) from error
+
+
+def _bench_texts(options: argparse.Namespace) -> int:
+    """`lamplight bench keystrokes --text FILE...`."""
+    from studio.bench.keystrokes import Job, report
+
+    if options.name != "keystrokes":
+        raise BadInput("--text is for: lamplight bench keystrokes.")
+    for path in options.text:
+        if not path.is_file():
+            raise BadInput(f"There is no file ‘{path}’ to type.")
+        if path.stat().st_size < options.start + options.chars:
+            raise BadInput(f"‘{path.name}’ is too short: choose --from and --chars within it.")
+    job = Job(
+        tuple(options.text),
+        options.start,
+        options.chars,
+        options.model,
+        ((options.adapter, 1.0),) if options.adapter else (),
+    )
+    if options.context:
+        job = replace(job, reach=options.context)
+    if options.words_only:
+        job = replace(job, runs=job.runs[:1])
+    return report(job, as_json=options.json)
 
 
 # -- asking the model ----------------------------------------------------------------------

@@ -69,11 +69,12 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All there are, by name."""
-    from studio.bench import editor, engine
+    from studio.bench import editor, engine, keystrokes
 
     return {
         "editor": Suite(editor.ROWS, editor.measure),
         "engine": Suite(engine.ROWS, engine.measure),
+        "keystrokes": Suite(keystrokes.ROWS, keystrokes.measure, needs_corpus=True),
     }
 
 

@@ -47,6 +47,8 @@ class Cache:
         self._sequences = [Sequence(i) for i in range(SEQUENCES)]
         self._parking = Parking(context)
         self._clock = 0
+        self.generated = 0
+        """Tokens evaluated so far that were generated."""
         self._key: AdapterKey = ()
         """Of the last batch."""
         self._spoilt = False

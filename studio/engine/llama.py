@@ -103,6 +103,11 @@ class LlamaEngine:
         """Tokens evaluated since the model was loaded, those of prompts and generated ones."""
         return self._context.evaluated if self._context else 0
 
+    @property
+    def generated_tokens(self) -> int:
+        """How many of these were generated."""
+        return self._cache.generated
+
     def stream(self, request: Request) -> Iterator[Event | None]:
         """See `studio.engine.Engine.stream`."""
         prompt, spell = self._prompt(request)

@@ -44,32 +44,30 @@ class Sampler:
             for token in tokens:
                 C.llama_sampler_accept(self._chain, token)
 
-    def choose(self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None = None) -> int:
-        """The next token, out of `allowed` ones if given; it is remembered.
+    def choose(self, logits: NDArray[np.float32], ids: NDArray[np.int32] | None = None) -> int:
+        """The next token; it is remembered.
 
-        `logits` has shape (n_vocab,); entries of -inf are never chosen.
+        `logits` has shape (n_vocab,), or that of `ids`, the only tokens to choose from; entries
+        of -inf are never chosen.
         """
-        token = self._choose(logits, allowed)
+        token = self._choose(logits, ids)
         if self._grammar and not self._fits(token):
             # Most choices fit, so the whole vocabulary is tried only when one does not.
-            array = self._array(logits, None)
+            array = self._array(logits, ids)
             C.llama_sampler_apply(self._grammar, ctypes.byref(array))
-            fitting = np.full_like(logits, -np.inf)
             rows = self._candidates[: array.size]
-            fitting[rows["id"]] = rows["logit"]
-            token = self._choose(fitting, allowed)
+            token = self._choose(rows["logit"].copy(), rows["id"].copy())
         if not self._greedy:
             C.llama_sampler_accept(self._chain, token)
         if self._grammar:
             C.llama_sampler_accept(self._grammar, token)
         return token
 
-    def _choose(self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None) -> int:
+    def _choose(self, logits: NDArray[np.float32], ids: NDArray[np.int32] | None) -> int:
         if self._greedy:
-            if allowed is None:
-                return int(np.argmax(logits))
-            return int(allowed[np.argmax(logits[allowed])])
-        array = self._array(logits, allowed)
+            best = int(np.argmax(logits))
+            return best if ids is None else int(ids[best])
+        array = self._array(logits, ids)
         C.llama_sampler_apply(self._chain, ctypes.byref(array))
         return int(array.data[array.selected].id)
 
@@ -82,16 +80,18 @@ class Sampler:
         return np.zeros(self._n_vocab, _TOKEN_DATA)
 
     def _array(
-        self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None
+        self, logits: NDArray[np.float32], ids: NDArray[np.int32] | None
     ) -> C.llama_token_data_array:
         """Candidates as llama.cpp wants them; valid until the next call."""
-        ids = self._all if allowed is None else allowed
-        rows = self._candidates[: len(ids)]
-        rows["id"] = ids
-        rows["logit"] = logits if allowed is None else logits[allowed]
+        rows = self._candidates[: len(logits)]
+        rows["id"] = self._all if ids is None else ids
+        rows["logit"] = logits
         rows["p"] = 0
         return C.llama_token_data_array(
-            data=rows.ctypes.data_as(C.llama_token_data_p), size=len(ids), selected=-1, sorted=False
+            data=rows.ctypes.data_as(C.llama_token_data_p),
+            size=len(rows),
+            selected=-1,
+            sorted=False,
         )
 
     def _fits(self, token: int) -> bool:

@@ -127,6 +127,7 @@ class Versions:
         if not done:
             yield None
             return
+        self._cache.generated += len(waiting)
         rows = [self._cache.row(i) for i in range(len(waiting))]
         for version, row in zip(waiting, rows, strict=True):
             version.sequence.tokens.append(version.tokens[-1])
@@ -167,12 +168,14 @@ class Versions:
         if banned:
             row = row.copy()
             row[banned] = -np.inf
-        allowed = self._vocabulary.spelling(version.spell) if version.spell else None
-        masked = allowed is not None or banned
-        if masked and np.isneginf(row if allowed is None else row[allowed]).all():
+        logits, ids = row, None
+        if version.spell:
+            ids, lowered = self._vocabulary.spelling(version.spell)
+            logits = row[ids] - lowered
+        if (ids is not None or banned) and np.isneginf(logits).all():
             return None
-        token = version.sampler.choose(row, allowed)
-        log_prob = log_softmax_of(row if allowed is None else row[allowed], token, allowed)
+        token = version.sampler.choose(logits, ids)
+        log_prob = log_softmax_of(logits, token, ids)
         return _Chosen(at, token, log_prob, row, version.spell)
 
     def _take_back(self, version: _Version) -> Generator[Event | None, None, NDArray[np.float32]]:

@@ -16,6 +16,8 @@ from studio.engine import RequestError
 
 _PIECE_BYTES = 1024
 _LONGEST_WORD = 32
+_PER_UNSPELLED_BYTE = 2.5
+"""Natural logarithm: one word in twelve goes on with the next typed letter."""
 # What may belong to the same token as the letters before the cursor: an unfinished word with
 # the space or the sign before it, or a run of space. Every tokenizer splits before it.
 _UNFINISHED = re.compile(r"(?:\s+|[^\w\s])?\w+\Z|\s+\Z")
@@ -99,12 +101,18 @@ class Vocabulary:
             return Healing(tokens or self.beginning(), b"")
         return Healing(tokens[:-1], spell)
 
-    def spelling(self, spell: bytes) -> NDArray[np.int32]:
-        """Tokens that agree with `spell`: they begin with it, or it begins with them."""
+    def spelling(self, spell: bytes) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Tokens that agree with `spell`: they begin with it, or it begins with them.
+
+        With each comes what its logit is to be lowered by. A short piece has the probability of
+        all words that begin so, of which few go on as typed: a like share for each byte that
+        remains to be spelled (docs/completion.md says what that is worth).
+        """
         pieces = self._sorted_pieces
         low = bisect_left(pieces, spell)
         high = bisect_left(pieces, spell + b"\xff" * (self._longest + 1), lo=low)
         ids = [self._sorted_ids[low:high]]
+        lowered = [np.zeros(high - low, np.float32)]
         for length in range(1, min(len(spell), self._longest + 1)):
             at = bisect_left(pieces, spell[:length], hi=low)
             end = at
@@ -112,7 +120,9 @@ class Vocabulary:
                 end += 1
             if end > at:
                 ids.append(self._sorted_ids[at:end])
-        return np.concatenate(ids)
+                left = len(spell) - length
+                lowered.append(np.full(end - at, _PER_UNSPELLED_BYTE * left, np.float32))
+        return np.concatenate(ids), np.concatenate(lowered)
 
     def _piece(self, token: int) -> bytes:
         """The bytes of a token; nothing for a special one."""

@@ -691,7 +691,7 @@ class Completion:
     def _judge_taken(self, grey: _Grey) -> None:
         """Its first word was right once all of it was taken."""
         text = grey.current.text
-        first = next_word(text).rstrip(".,;:!?…”\"')]")
+        first = next_word(text)
         if len(grey.taken) >= len(first):
             self._judge(grey, right=True)
             self.pace.taken()

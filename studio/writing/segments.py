@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from budoux import Parser
 
 # The marks of `regex`'s \w belong to their letters: in Thai and Hindi they are half of a word.
-_WORD = regex.compile(r"\s*(?:\w[\w\p{M}\u200c\u200d'’]*(?:-\w+)*[.,;:!?…”\"')\]]*|[^\w\s]+)")
+_WORD = regex.compile(r"\s*(?:\w[\w\p{M}\u200c\u200d'’]*(?:-\w+)*|[^\w\s]+)")
 _SENTENCE_END = re.compile(r"[.!?…]+[”’\"')\]*_]*(?=\s|$)|(?<=\S)(?=\n)|[。！？]+[」』”’）]*")
 _CLOSING = re.compile(r"[、。，．！？：；…—”’」』）》〉】.,;:!?)\]]+")
 _LOOK_BACK = 12
@@ -32,7 +32,9 @@ _LOOK_AHEAD = 40
 
 
 def next_word(text: str, before: str = "") -> str:
-    """The first word with the space before it and the punctuation after it; all if none.
+    """The first word with the space before it, or the marks that stand there; all if none.
+
+    Marks after a word are for themselves, as the word is more often right than they are.
 
     `before` is what the text stands after: it tells a word that goes on from one that begins,
     and Chinese from Japanese.
