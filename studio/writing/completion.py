@@ -317,7 +317,9 @@ class Completion:
         if "\n" in text:
             self.pace.new_paragraph()
         grey = self._grey
-        if grey and grey.rest.startswith(text):
+        # What was not sure enough to be shown is asked again: with a letter more it may be.
+        stays = grey is not None and (grey.streaming or grey.shown_ms is not None)
+        if grey and stays and grey.rest.startswith(text):
             grey.taken += text
             self._judge_taken(grey)
             if grey.rest or grey.streaming:
@@ -622,7 +624,6 @@ class Completion:
         rest = grey.rest
         sure_enough = (
             grey.wanted
-            or bool(grey.taken)
             or not self._options.gated
             or self.confidence.enough(grey.current.sure)
         )
