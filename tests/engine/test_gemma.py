@@ -127,6 +127,19 @@ def test_a_chinese_word_is_completed(engine: LlamaEngine) -> None:
     assert text.startswith("塔")
 
 
+def test_a_character_typed_in_a_long_chinese_clause_costs_no_more_than_in_a_short_one(
+    engine: LlamaEngine,
+) -> None:
+    """There are no spaces to go back to, and the clause is not spelled anew from its start."""
+    clause = "他每天晚上都爬上高高的灯塔点亮那盏古老的灯为过往的船只照亮"
+    costs = []
+    for n in range(1, len(clause) + 1):
+        before = engine.evaluated_tokens
+        answer(engine, greedy(CHINESE + clause[:n], 1))
+        costs.append(engine.evaluated_tokens - before)
+    assert max(costs[1:]) <= 6
+
+
 # Letters of many alphabets, signs of three and four bytes, and signs without a token of their own.
 LETTERS = st.text(
     st.sampled_from("aé ß\n.“Жя海灯塔あア한ไ🙂👩\u200d👧𓀀𐍈ƀ\u0301"), min_size=1, max_size=8
