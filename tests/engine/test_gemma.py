@@ -150,6 +150,7 @@ LETTERS = st.text(
 @example(end="𓀀")
 @example(end="海𓀀海")
 @example(end="e\u0301")
+@example(end=".𐍈\u200d")
 @settings(
     max_examples=25,
     deadline=None,
@@ -157,11 +158,15 @@ LETTERS = st.text(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_healing_over_single_bytes_leaves_whole_characters(engine: LlamaEngine, end: str) -> None:
-    """What is told is what the tokens spell after the letters that were typed, and no less."""
+    """What is told is what the tokens spell after the letters that were typed, and no less.
+
+    Bytes that are no character, which the model does write after odd signs, are left out.
+    """
     prompt = "He wrote: " + end
     spell = engine.vocabulary.heal(prompt).spell
     text, tokens, _ = answer(engine, greedy(prompt, 4))
     spelled = b"".join(token.spelling for token in tokens)
     assert spelled.startswith(spell) or not tokens
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     assert text == decoder.decode(spelled[len(spell) :])
+    assert "\ufffd" not in text
