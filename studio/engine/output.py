@@ -68,14 +68,15 @@ class Output(Generic[T]):
     """What one version has written, and how much of it may be told.
 
     `T` is what the caller wants to get back with each token when it is told or taken back.
-    Text is told by whole tokens, so that what is taken back was never told.
+    Text is told by whole tokens, so that what is taken back was never told. Bytes that are no
+    character are left out: a model with byte tokens may write one alone.
     """
 
     phrases: Phrases
     _text: str = ""
     _held: list[Held[T]] = field(default_factory=list)
     _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("ignore")
     )
 
     def add(self, token: T, piece: bytes) -> tuple[str, list[T], Verdict]:

@@ -21,6 +21,13 @@ _PER_UNSPELLED_BYTE = 2.5
 # What may belong to the same token as the letters before the cursor: an unfinished word with
 # the space or the sign before it, or a run of space. Every tokenizer splits before it.
 _UNFINISHED = re.compile(r"(?:\s+|[^\w\s])?\w+\Z|\s+\Z")
+# Thai, Lao, Burmese, Khmer, kana and Chinese characters: no space tells where a word begins, and
+# the tokens of these scripts are a few characters long.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]+\Z"
+)
+_UNSPACED_STEP = 4
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,11 @@ class Vocabulary:
 
     def heal(self, prompt: str) -> Healing:
         """Cut a prompt before its unfinished word, or before its last token."""
+        if clause := _UNSPACED.search(prompt):
+            # The boundary moves in steps, so that what was spelled for one letter serves the next.
+            start = (len(clause.group()) - 2) // _UNSPACED_STEP * _UNSPACED_STEP + clause.start()
+            if start > clause.start():
+                return Healing(self._before(prompt[:start]), _utf8(prompt[start:]))
         found = _UNFINISHED.search(prompt)
         if found and found.start() > 0 and len(found.group()) <= _LONGEST_WORD:
             return Healing(self._before(prompt[: found.start()]), _utf8(found.group()))
