@@ -188,6 +188,8 @@ class _Grey:
     """What of it was accepted or typed already."""
     wanted: bool = False
     """The writer asked for it, so it is shown however unsure."""
+    n_keys: int = 0
+    """After so many keys it was in sight."""
     judged: bool = False
     """It is known whether its first word was right."""
     others: list[Answer] = field(default_factory=list)
@@ -321,6 +323,7 @@ class Completion:
         stays = grey is not None and (grey.streaming or grey.shown_ms is not None)
         if grey and stays and grey.rest.startswith(text):
             grey.taken += text
+            grey.n_keys += grey.shown_ms is not None
             self._judge_taken(grey)
             if grey.rest or grey.streaming:
                 return [*self._display(now_ms), *self._wake(now_ms)]
@@ -623,16 +626,14 @@ class Completion:
         was_shown = grey.shown_ms is not None
         rest = grey.rest
         sure_enough = (
-            grey.wanted
-            or not self._options.gated
-            or self.confidence.enough(grey.current.sure)
+            grey.wanted or not self._options.gated or self.confidence.enough(grey.current.sure)
         )
         if not rest or not (grey.current.has_word and (sure_enough or was_shown)):
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
             return []
         if not was_shown:
-            grey.shown_ms = now_ms
+            grey.shown_ms, grey.n_keys = now_ms, 1
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         return [Show(rest)]
@@ -700,7 +701,7 @@ class Completion:
     def _judge(self, grey: _Grey, *, right: bool) -> None:
         counts = grey.kind is Kind.SUGGESTION and not grey.wanted and grey.shown_ms is not None
         if counts and not grey.judged:
-            self.confidence = self.confidence.learned(right=right)
+            self.confidence = self.confidence.learned(right=right, n_keys=max(1, grey.n_keys))
         grey.judged = True
 
     def _regret(self, around: Around, now_ms: float) -> None:

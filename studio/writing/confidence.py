@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 WANTED = 0.62
-"""The share of what is shown that should be what the writer goes on to write. A bit above the
-60% that we promise, because the threshold lags behind."""
+"""After so large a share of keys, what is in sight should be what the writer goes on to write.
+A bit above the 60% that we promise, because the threshold lags behind."""
 _STEP = 0.01
 """How far one outcome moves the threshold: some hundred keystrokes to settle."""
 _LOWEST, _HIGHEST = 0.2, 0.9
@@ -21,7 +21,7 @@ class Confidence:
     right, by steps whose mean is nought there.
     """
 
-    threshold: float = 0.42
+    threshold: float = 0.6
     seen: int = 0
     """Outcomes so far."""
 
@@ -33,7 +33,7 @@ class Confidence:
         """Whether a suggestion whose first word has this probability is shown."""
         return sure >= self.threshold
 
-    def learned(self, *, right: bool) -> Confidence:
-        """After a suggestion that was shown turned out right, or not."""
-        moved = self.threshold + _STEP * (WANTED - float(right))
-        return replace(self, threshold=min(max(moved, _LOWEST), _HIGHEST), seen=self.seen + 1)
+    def learned(self, *, right: bool, n_keys: int = 1) -> Confidence:
+        """After a suggestion that was in sight for so many keys turned out right, or not."""
+        moved = self.threshold + _STEP * n_keys * (WANTED - float(right))
+        return replace(self, threshold=min(max(moved, _LOWEST), _HIGHEST), seen=self.seen + n_keys)
