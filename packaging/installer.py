@@ -53,7 +53,7 @@ GROUPS = {
     "run": ("core", "tuning"),
     "bench": ("core", "tuning"),
     "core": ("core",),
-    "test": ("core", "tuning", "test"),
+    "test": ("core", "tuning", "test", "gemma"),
     "check": ("core", "tuning", "test"),
 }
 CHECKS = (
@@ -199,6 +199,8 @@ class SetUp:
             steps.append(Step("torch", torch, self._get_torch))
         if "test" in self.groups:
             steps.append(self._pip_step(section("test"), "Tools to test with"))
+        if "gemma" in self.groups:
+            steps.append(self._pip_step(section("gemma"), "A second model to test with"))
         steps.append(Step("project", self._project_inputs(), self._install_project))
         return steps
 

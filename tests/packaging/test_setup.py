@@ -203,7 +203,8 @@ def test_each_command_has_the_steps_it_needs(tmp_path: Path) -> None:
     for command, names in {
         "core": core,
         "run": tuning,
-        "test": [*tuning[:-1], "test", "project"],
+        "check": [*tuning[:-1], "test", "project"],
+        "test": [*tuning[:-1], "test", "gemma", "project"],
     }.items():
         assert [step.name for step in _set_up(tmp_path, command).steps()] == names
 
