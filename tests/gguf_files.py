@@ -8,25 +8,45 @@ import gguf
 import numpy as np
 
 
-def write_lora(path: Path, *, seed: int = 1, rank: int = 4, strength: float = 1.0) -> Path:
-    """A LoRA adapter with random weights for the attention of the default model."""
+def write_lora(
+    path: Path, *, like: Path | None = None, seed: int = 1, rank: int = 4, strength: float = 1.0
+) -> Path:
+    """A LoRA adapter with random weights for the attention of the model `like`, or else of the
+    default one."""
     dice = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(path, "llama")
+    architecture, shapes = _attention(like) if like else ("llama", _DEFAULT_ATTENTION)
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_string("general.type", "adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(rank))
-    n_embd, n_kv, n_layers = 576, 192, 30
-    for layer in range(n_layers):
-        for name, n_out in (("attn_q", n_embd), ("attn_v", n_kv)):
-            a = dice.normal(0, 1 / np.sqrt(n_embd), (rank, n_embd)).astype(np.float32)
-            b = dice.normal(0, 0.3 * strength, (n_out, rank)).astype(np.float32)
-            writer.add_tensor(f"blk.{layer}.{name}.weight.lora_a", a)
-            writer.add_tensor(f"blk.{layer}.{name}.weight.lora_b", b)
+    for name, (n_out, n_in) in shapes.items():
+        a = dice.normal(0, 1 / np.sqrt(n_in), (rank, n_in)).astype(np.float32)
+        b = dice.normal(0, 0.3 * strength, (n_out, rank)).astype(np.float32)
+        writer.add_tensor(f"{name}.lora_a", a)
+        writer.add_tensor(f"{name}.lora_b", b)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+_DEFAULT_ATTENTION = {
+    f"blk.{layer}.{name}.weight": (n_out, 576)
+    for layer in range(30)
+    for name, n_out in (("attn_q", 576), ("attn_v", 192))
+}
+
+
+def _attention(path: Path) -> tuple[str, dict[str, tuple[int, int]]]:
+    """A model's architecture, and the (out, in) shapes of its queries' and values' weights."""
+    reader = gguf.GGUFReader(path)
+    shapes = {
+        tensor.name: (int(tensor.shape[1]), int(tensor.shape[0]))
+        for tensor in reader.tensors
+        if tensor.name.endswith(("attn_q.weight", "attn_v.weight"))
+    }
+    return str(reader.fields["general.architecture"].contents()), shapes
 
 
 def write_with_metadata(source: Path, path: Path, **values: int) -> Path:
