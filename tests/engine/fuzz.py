@@ -210,11 +210,16 @@ class Session(RuleBasedStateMachine):
 
     # Asking
 
+    @rule(letters=st.sampled_from(("", *LETTERS)), heal=st.booleans(), n=st.integers(2, 8))
+    def write_and_read_on(self, letters: str, heal: bool, n: int) -> None:
+        """The common case: something is typed, a suggestion comes."""
+        self._write(letters)
+        prompt = self.texts[self.at]
+        self._finish(self._begin(Request(prompt, n, GREEDY, heal=heal, alternatives=8)))
+
     @rule(data=st.data())
     def ask(self, data: st.DataObject) -> None:
-        one = self._start(data)
-        while one in self.open:
-            self._step(one)
+        self._finish(self._start(data))
 
     @rule(data=st.data(), typed=st.lists(st.sampled_from(LETTERS), min_size=1, max_size=3))
     def ask_after_every_letter(self, data: st.DataObject, typed: list[str]) -> None:
@@ -275,9 +280,11 @@ class Session(RuleBasedStateMachine):
         memory = engine._context.memory
         busy = 0
         for sequence in engine._cache._sequences:
-            last = C.llama_memory_seq_pos_max(memory, sequence.id)
-            if last != len(sequence.tokens) - 1:
-                raise Disagreement(f"{last + 1} cells, {len(sequence.tokens)} tokens: {sequence}")
+            cells = C.llama_memory_seq_pos_max(memory, sequence.id) + 1
+            known = len(sequence.tokens)
+            # Between two events, a version may hold a token that it has not looked at yet.
+            if cells != known and not (sequence.busy and cells == known + 1):
+                raise Disagreement(f"sequence {sequence.id}: {cells} cells, {known} tokens")
             busy += sequence.busy
         most = sum(one.request.versions + 1 for one in self.open)
         if busy > most:
@@ -301,11 +308,17 @@ class Session(RuleBasedStateMachine):
         self.texts[self.at] = text[-page * 3 // 4 :] if len(text) > page else text
 
     def _start(self, data: st.DataObject) -> Open:
-        request = data.draw(requests(self.texts[self.at], self.subject.loras))
+        return self._begin(data.draw(requests(self.texts[self.at], self.subject.loras)))
+
+    def _begin(self, request: Request) -> Open:
         one = Open(request, self.subject.engine.stream(request))
         self.open.append(one)
         self.subject.happened["asked"] += 1
         return one
+
+    def _finish(self, one: Open) -> None:
+        while one in self.open:
+            self._step(one)
 
     def _step(self, one: Open) -> None:
         try:
