@@ -12,6 +12,10 @@ import pytest
 # Fast tests of windows need no display; journeys ask for a real one themselves.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+# As the worker's process has it: else threads that wait for each other take the processor from
+# everything else that runs.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 # No test may read or change what belongs to the person who runs it, children included.
 _HOME = tempfile.mkdtemp(prefix="lamplight-tests-")
 for _name, _folder in {

@@ -248,7 +248,8 @@ class Finished:
     prompt_ms: float
     decode_ms: float
     exact: bool = True
-    """False if parts of the context were moved rather than evaluated at their places."""
+    """False if parts of the context were moved rather than evaluated at their places, or if
+    only the end of the prompt was read, right after a change of adapters."""
 
 
 Event = Piece | Reading | Ended | Finished
@@ -333,6 +334,14 @@ class Engine(Protocol):
         None is yielded between two steps of work (at most one small batch each), so that a
         caller can drop the iterator or serve another request in between. The last event is
         `Finished`. Raises `RequestError`.
+        """
+        ...
+
+    def catch_up(self) -> Iterator[None]:
+        """What makes later answers quicker, in steps as of `stream`, for when nothing is asked.
+
+        After a change of adapters the first suggestions are read from the end of a long prompt
+        alone (`Finished.exact`); here the whole is evaluated.
         """
         ...
 

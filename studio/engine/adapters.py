@@ -8,8 +8,8 @@ from pathlib import Path
 import llama_cpp.llama_cpp as C
 
 from studio.engine import ModelFileError, native
-from studio.engine.cache import AdapterKey
 from studio.engine.context import Context
+from studio.engine.sequence import AdapterKey
 
 
 class Adapters:

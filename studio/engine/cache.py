@@ -1,15 +1,15 @@
 """What of the texts is evaluated already: sequences of one unified KV cache.
 
 A request takes the sequence that begins most like its prompt and evaluates only what differs.
-One whose own end is worth keeping is copied first, which costs nothing: a copy shares its
-cells. When the window over a long text has moved on, the cells that are still in it are moved
-to their new places.
+What the writer wrote there and would be lost is put aside first (`parking`). When the window
+over a long text has moved on, the cells that are still in it are moved to their new places.
+What was generated after a prompt stays evaluated, with the logits after its first tokens: a
+writer who goes on as the model said, or asks again, has an answer without computing anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -17,33 +17,18 @@ from numpy.typing import NDArray
 
 from studio.engine import EngineError, Reading, RequestError
 from studio.engine.context import CHUNK, SEQUENCES, Context, NoRoom, full
-
-AdapterKey = tuple[tuple[str, float], ...]
-"""The adapters that a sequence was evaluated with: (file, strength)."""
+from studio.engine.parking import Parking
+from studio.engine.sequence import ROWS_AFTER, AdapterKey, Sequence
 
 _PARK_ABOVE = 48
-"""A sequence that would lose more tokens than this is copied rather than cut."""
+"""A sequence that would lose more tokens of the writer's than this is put aside first."""
 _ANCHOR = 32
 """So many tokens in a row are taken for the same place of a text."""
 _SHIFT_ABOVE = 64
 """Moving cells must save more tokens than this."""
 _READING_ABOVE = 256
-
-
-@dataclass
-class Sequence:
-    """One sequence of the KV cache and what is in it."""
-
-    id: int
-    tokens: list[int] = field(default_factory=list)
-    key: AdapterKey = ()
-    busy: bool = False
-    used: int = 0
-    shifted: bool = False
-    """Some cells were moved: its answers are near those of a fresh evaluation, not equal."""
-    row_at: int = -1
-    """`row` holds the logits after so many tokens; -1 for none."""
-    row: NDArray[np.float32] | None = None
+_ROWS_BEFORE = 4
+"""Rows of logits are kept for so many places before the end of the last prompt."""
 
 
 class Cache:
@@ -59,6 +44,7 @@ class Cache:
         self._use_adapters = use_adapters
         self._never = never
         self._sequences = [Sequence(i) for i in range(SEQUENCES)]
+        self._parking = Parking(context)
         self._clock = 0
 
     def acquire(self, prompt: list[int], key: AdapterKey) -> tuple[Sequence, int]:
@@ -66,18 +52,16 @@ class Cache:
 
         It is the caller's until `release`. Raises `RequestError` if all are taken.
         """
-        idle = [s for s in self._sequences if not s.busy]
-        if not idle:
-            raise RequestError("Too many texts are being written at once. Stop one of them.")
+        idle = self._idle()
         if sequence := self._shift(prompt, key, idle):
             return self._take(sequence), common(sequence.tokens, prompt)
-        alike = [s for s in self._sequences if s.key == key and s.tokens]
-        best = max(alike, key=lambda s: (common(s.tokens, prompt), not s.busy), default=None)
-        shared = common(best.tokens, prompt) if best else 0
+        best, shared = self._most_alike(prompt, key)
+        if back := self._brought_back(prompt, key, best, shared):
+            return self._take(back), common(back.tokens, prompt)
         if best is None or shared == 0:
             return self._take(self._empty(idle, key)), 0
-        lost = len(best.tokens) - shared
-        if best.busy or (lost > _PARK_ABOVE and shared < len(prompt)):
+        lost = best.n_prompt - shared
+        if best.busy or (lost > _PARK_ABOVE and shared < len(prompt) and not self._put_aside(best)):
             others = [s for s in idle if s is not best]
             if others:
                 target = self._empty(others, key)
@@ -85,21 +69,26 @@ class Cache:
                 return self._take(target), len(target.tokens)
         return self._take(best), shared
 
+    def known(self, prompt: list[int], key: AdapterKey) -> int:
+        """How many tokens of `prompt` need not be evaluated again."""
+        alike = [p.tokens for p in self._parking.of(key)]
+        alike += [s.tokens for s in self._sequences if s.key == key]
+        return max((common(tokens, prompt) for tokens in alike), default=0)
+
+    def known_otherwise(self, prompt: list[int], key: AdapterKey) -> int:
+        """The same with any other adapters: keys and values that are of no use for `key`."""
+        others = ({s.key for s in self._sequences if s.tokens} | self._parking.keys) - {key}
+        return max((self.known(prompt, other) for other in others), default=0)
+
     def fork(self, source: Sequence, n: int) -> Sequence:
         """Another sequence with the first `n` tokens of `source`. Raises `RequestError`."""
-        idle = [s for s in self._sequences if not s.busy]
-        if not idle:
-            raise RequestError("Too many versions are being written at once. Ask for fewer.")
-        target = self._empty(idle, source.key)
+        target = self._empty(self._idle(), source.key)
         self._copy(source, target, n)
         return self._take(target)
 
     def scratch(self) -> Sequence:
         """An empty sequence that nobody will want to find again: cut it when done."""
-        idle = [s for s in self._sequences if not s.busy]
-        if not idle:
-            raise RequestError("Too many texts are being written at once. Stop one of them.")
-        return self._take(self._empty(idle, ()))
+        return self._take(self._empty(self._idle(), ()))
 
     def release(self, sequence: Sequence) -> None:
         """Keep it for a later request."""
@@ -110,27 +99,39 @@ class Cache:
         self.cut(sequence, 0)
         sequence.busy = False
 
+    def tidy(self) -> bool:
+        """Put one sequence aside that was not used last; False when there is no more to do."""
+        idle = [s for s in self._sequences if not s.busy and s.tokens]
+        last = max(idle, key=lambda s: s.used, default=None)
+        for sequence in idle:
+            if sequence is not last and self._put_aside(sequence):
+                self.cut(sequence, 0)
+                return True
+        return False
+
     def cut(self, sequence: Sequence, n: int) -> None:
         """Keep the first `n` tokens of a sequence, or none where it can't be taken back."""
-        if n < len(sequence.tokens):
-            kept = n > 0 and C.llama_memory_seq_rm(self._context.memory, sequence.id, n, -1)
-            if not kept:
-                C.llama_memory_seq_rm(self._context.memory, sequence.id, -1, -1)
-                n = 0
-            del sequence.tokens[n:]
-        if sequence.row_at > len(sequence.tokens):
-            sequence.row_at, sequence.row = -1, None
+        if n >= len(sequence.tokens):
+            return
+        kept = n > 0 and C.llama_memory_seq_rm(self._context.memory, sequence.id, n, -1)
+        if not kept:
+            C.llama_memory_seq_rm(self._context.memory, sequence.id, -1, -1)
+            n = 0
+        del sequence.tokens[n:]
+        sequence.n_prompt = min(sequence.n_prompt, n)
+        sequence.rows = {at: row for at, row in sequence.rows.items() if at <= n}
         if not sequence.tokens:
             sequence.shifted = False
 
     def evaluate(self, sequence: Sequence, prompt: list[int]) -> Iterator[Reading | None]:
-        """Bring a sequence to `prompt`, with the logits after it in its `row`."""
+        """Bring a sequence to `prompt`, with the logits after it in its `rows`.
+
+        What was generated after the same prompt before stays in it.
+        """
         shared = common(sequence.tokens, prompt)
-        if shared == len(prompt) and sequence.row_at == shared:
-            self.cut(sequence, shared)
-            if len(sequence.tokens) == shared:
-                return
-        self.cut(sequence, min(shared, len(prompt) - 1))
+        if shared < len(prompt) or shared not in sequence.rows:
+            self.cut(sequence, min(shared, len(prompt) - 1))
+        sequence.n_prompt = len(prompt)
         first = len(sequence.tokens)
         while len(sequence.tokens) < len(prompt):
             at = len(sequence.tokens)
@@ -138,10 +139,12 @@ class Cache:
             if self.decode([sequence], chunk, range(at, at + len(chunk)), outputs=False):
                 sequence.tokens.extend(chunk)
                 if len(sequence.tokens) == len(prompt):
-                    sequence.row, sequence.row_at = self.row(-1), len(prompt)
+                    sequence.keep_row(self.row(-1))
                 if len(prompt) - first > _READING_ABOVE:
                     yield Reading(len(sequence.tokens) - first, len(prompt) - first)
             yield None
+        low, high = len(prompt) - _ROWS_BEFORE, len(prompt) + ROWS_AFTER
+        sequence.rows = {at: row for at, row in sequence.rows.items() if low <= at <= high}
 
     def decode(
         self,
@@ -167,13 +170,20 @@ class Cache:
     def row(self, index: int) -> NDArray[np.float32]:
         """Logits of an output row of the last batch, without the tokens that are no text."""
         row = self._context.row(index)
-        if np.isnan(row).any():
+        row[self._never] = -np.inf
+        if np.isnan(row.max()):  # the maximum of anything with a NaN is one
             raise EngineError(
                 "The model answers with nothing but nonsense: its file is probably damaged. "
                 "Choose another one."
             )
-        row[self._never] = -np.inf
         return row
+
+    def _idle(self) -> list[Sequence]:
+        """Those that nobody uses. Raises `RequestError` if there are none."""
+        idle = [s for s in self._sequences if not s.busy]
+        if not idle:
+            raise RequestError("Too many texts are being written at once. Stop one of them.")
+        return idle
 
     def _take(self, sequence: Sequence) -> Sequence:
         self._clock += 1
@@ -187,6 +197,36 @@ class Cache:
         target.key = key
         return target
 
+    def _most_alike(self, prompt: list[int], key: AdapterKey) -> tuple[Sequence | None, int]:
+        """The sequence that shares most with `prompt`, an idle one rather, and how much."""
+        alike = [s for s in self._sequences if s.key == key and s.tokens]
+        best = max(alike, key=lambda s: (common(s.tokens, prompt), not s.busy), default=None)
+        return best, common(best.tokens, prompt) if best else 0
+
+    def _put_aside(self, sequence: Sequence) -> bool:
+        """Put a sequence aside as it is, unless another one holds the same; whether it is safe."""
+        for other in self._sequences:
+            same = other is not sequence and other.key == sequence.key
+            if same and common(other.tokens, sequence.tokens) + _PARK_ABOVE >= sequence.n_prompt:
+                return True
+        return self._parking.put(sequence)
+
+    def _brought_back(
+        self, prompt: list[int], key: AdapterKey, best: Sequence | None, shared: int
+    ) -> Sequence | None:
+        """A sequence that was put aside, if it shares more with `prompt` than any other."""
+        parked = max(self._parking.of(key), key=lambda p: common(p.tokens, prompt), default=None)
+        if parked is None or common(parked.tokens, prompt) <= shared + _PARK_ABOVE:
+            return None
+        if best and not best.busy and shared:  # they share a beginning: change places
+            self._put_aside(best)
+            self.cut(best, 0)
+        target = self._empty(self._idle(), key)
+        while not self._parking.bring_back(parked, target):
+            if not self._make_room():
+                return None
+        return target
+
     def _copy(self, source: Sequence, target: Sequence, n: int) -> None:
         """Give the empty `target` the first `n` tokens of `source`."""
         if n == 0 or (not self._context.can_rewind and n < len(source.tokens)):
@@ -194,22 +234,24 @@ class Cache:
         C.llama_memory_seq_cp(self._context.memory, source.id, target.id, 0, n)
         target.tokens = source.tokens[:n]
         target.shifted = source.shifted
-        if source.row_at <= n:
-            target.row_at, target.row = source.row_at, source.row
+        target.n_prompt = min(source.n_prompt, n)
+        target.rows = {at: row for at, row in source.rows.items() if at <= n}
 
     def _make_room(self) -> bool:
         """Drop the sequence that has been idle longest; whether there was one."""
         idle = [s for s in self._sequences if not s.busy and s.tokens]
         if not idle:
             return False
-        self.cut(min(idle, key=lambda s: s.used), 0)
+        oldest = min(idle, key=lambda s: s.used)
+        self._put_aside(oldest)
+        self.cut(oldest, 0)
         return True
 
     def _shift(self, prompt: list[int], key: AdapterKey, idle: list[Sequence]) -> Sequence | None:
         """A sequence whose cells were moved because the window over its text has moved on."""
         if not (self._context.can_shift and self._context.can_rewind):
             return None
-        known = max((common(s.tokens, prompt) for s in self._sequences if s.key == key), default=0)
+        known = self.known(prompt, key)
         for sequence in sorted(idle, key=lambda s: -s.used):
             if sequence.key != key:
                 continue
@@ -224,7 +266,8 @@ class Cache:
             C.llama_memory_seq_rm(memory, id_, keep, keep + gone)
             C.llama_memory_seq_add(memory, id_, keep + gone, -1, -gone)
             del sequence.tokens[keep : keep + gone]
-            sequence.row_at, sequence.row, sequence.shifted = -1, None, True
+            sequence.n_prompt = max(keep, sequence.n_prompt - gone)
+            sequence.rows, sequence.shifted = {}, True
             return sequence
         return None
 

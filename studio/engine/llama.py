@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import llama_cpp.llama_cpp as C
@@ -13,20 +14,21 @@ from numpy.typing import NDArray
 
 from studio.engine import (
     Capabilities,
-    EngineError,
     Event,
     Finished,
     LoadOptions,
+    Priority,
     Request,
     RequestError,
     Score,
     native,
 )
 from studio.engine.adapters import Adapters
-from studio.engine.cache import AdapterKey, Cache
+from studio.engine.cache import Cache, common
 from studio.engine.context import CHUNK, Context, metadata
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
+from studio.engine.sequence import AdapterKey
 from studio.engine.threads import settle_threads
 from studio.engine.versions import Versions, insight
 from studio.engine.vocabulary import Vocabulary
@@ -35,6 +37,20 @@ log = logging.getLogger(__name__)
 
 _MARGIN = 8
 """Tokens that must be left in the context window after a prompt."""
+_NEAREST = 512
+"""After a change of adapters the first answers are read from so many tokens."""
+_WORTH_WAITING = 128
+"""The whole prompt is evaluated at once if that takes at most so many tokens more."""
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """A prompt that was answered from its end alone and is still to be evaluated as a whole."""
+
+    prompt: list[int]
+    key: AdapterKey
+    start: int
+    """Where the end that was read begins."""
 
 
 class LlamaEngine:
@@ -64,6 +80,7 @@ class LlamaEngine:
         self._infill = Infill.of(self._model, self.vocabulary)
         self._adapters = Adapters(self._model, context)
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
+        self._behind: _Behind | None = None
         self.capabilities = _describe(
             self._model, context, options.path, _device(lines, context.n_threads), self._infill
         )
@@ -88,6 +105,7 @@ class LlamaEngine:
             )
         key = _key(request)
         self._adapters.load(key)
+        whole, prompt = prompt, self._nearest(prompt, key, request)
         sequence, reused = self._cache.acquire(prompt, key)
         forks = []
         try:
@@ -96,11 +114,14 @@ class LlamaEngine:
                 began = time.monotonic()
                 yield from self._cache.evaluate(sequence, prompt)
                 prompt_ms = (time.monotonic() - began) * 1000
-                row = sequence.row
-                if row is None:
-                    raise EngineError("The model gave no answer after the prompt.")
+                row = sequence.rows[len(prompt)]
                 began = time.monotonic()
-                versions.open(sequence, prompt, spell)
+                first = sequence
+                if not self.capabilities.can_rewind:
+                    # What a version writes could not be taken back: the prompt stays as it is.
+                    first = self._cache.fork(sequence, len(prompt))
+                    forks.append(first)
+                versions.open(first, prompt, spell)
                 for _ in range(request.versions - 1):
                     forks.append(self._cache.fork(sequence, len(prompt)))
                     versions.open(forks[-1], prompt, spell)
@@ -111,7 +132,7 @@ class LlamaEngine:
                     generated_tokens=versions.generated,
                     prompt_ms=prompt_ms,
                     decode_ms=(time.monotonic() - began) * 1000,
-                    exact=not sequence.shifted,
+                    exact=prompt is whole and not sequence.shifted,
                 )
             finally:
                 versions.close()
@@ -119,6 +140,20 @@ class LlamaEngine:
             self._cache.release(sequence)
             for fork in forks:
                 self._cache.drop(fork)
+
+    def catch_up(self) -> Iterator[None]:
+        """See `studio.engine.Engine.catch_up`."""
+        while behind := self._behind:
+            sequence, _ = self._cache.acquire(behind.prompt, behind.key)
+            try:
+                for _ in self._cache.evaluate(sequence, behind.prompt):
+                    yield None
+            finally:
+                self._cache.release(sequence)
+            if self._behind is behind:
+                self._behind = None
+        while self._cache.tidy():
+            yield None
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """See `studio.engine.Engine.tokenize`."""
@@ -163,13 +198,38 @@ class LlamaEngine:
         free = not (request.grammar or request.json_schema)  # a grammar begins with the new text
         if request.heal and free:
             healing = vocabulary.heal(request.prompt)
-            before, spell = list(healing.tokens), healing.spell
+            before, spell = healing.tokens, healing.spell
         else:
             before, spell = vocabulary.tokenize(request.prompt) or vocabulary.beginning(), b""
         if request.suffix and self._infill:
             after = vocabulary.tokenize(request.suffix, start=False)
             return self._infill.arrange(before, after), spell
         return before, spell
+
+    def _nearest(self, prompt: list[int], key: AdapterKey, request: Request) -> list[int]:
+        """`prompt`, or after a change of adapters its end, while the whole waits for idle time.
+
+        That is for suggestions, which would come too late. The end begins at the same token from
+        one keystroke to the next, so that it is evaluated once.
+        """
+        behind = self._behind if self._behind and self._behind.key == key else None
+        if request.priority is not Priority.INLINE or (request.suffix and self._infill):
+            return prompt
+        if behind is None:
+            changed = self._cache.known_otherwise(prompt, key) > len(prompt) // 2
+            if not changed:
+                return prompt
+        if behind and common(prompt, behind.prompt) >= behind.start:
+            start = behind.start
+        else:
+            start = max(0, len(prompt) - _NEAREST)
+        bos = prompt[:1] if prompt[:1] == self.vocabulary.tokenize("")[:1] else []
+        end = [*bos, *prompt[max(start, len(bos)) :]]
+        whole_costs = len(prompt) - self._cache.known(prompt, key)
+        if whole_costs <= len(end) - self._cache.known(end, key) + _WORTH_WAITING:
+            return prompt
+        self._behind = _Behind(prompt, key, start)
+        return end
 
     def _all_logits(self, tokens: list[int]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Logits after every token, in parts: (index of the first, rows of float32)."""

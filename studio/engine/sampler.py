@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cached_property
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -31,16 +32,17 @@ class Sampler:
     ) -> None:
         if any(token >= n_vocab for token, _ in sampling.logit_bias):
             raise RequestError(f"A biased token is outside of the vocabulary of {n_vocab:,}.")
+        self._n_vocab = n_vocab
         self._greedy = _is_greedy(sampling)
-        self._ids = np.arange(n_vocab, dtype=np.int32)
-        self._candidates = np.zeros(n_vocab, _TOKEN_DATA)
+        self._remembers = _penalizes(sampling) or sampling.dry_multiplier > 0
         self._grammar = _open_grammar(grammar, vocab) if grammar else None
         self._chain = _build(sampling, seed % (2**32 - 1), vocab, n_vocab)
 
     def remember(self, tokens: Sequence[int]) -> None:
         """Let the penalties see tokens that were not chosen here, such as the prompt's."""
-        for token in tokens:
-            C.llama_sampler_accept(self._chain, token)
+        if self._remembers:
+            for token in tokens:
+                C.llama_sampler_accept(self._chain, token)
 
     def choose(self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None = None) -> int:
         """The next token, out of `allowed` ones if given; it is remembered.
@@ -71,11 +73,19 @@ class Sampler:
         C.llama_sampler_apply(self._chain, ctypes.byref(array))
         return int(array.data[array.selected].id)
 
+    @cached_property
+    def _all(self) -> NDArray[np.int32]:
+        return np.arange(self._n_vocab, dtype=np.int32)
+
+    @cached_property
+    def _candidates(self) -> NDArray[np.void]:
+        return np.zeros(self._n_vocab, _TOKEN_DATA)
+
     def _array(
         self, logits: NDArray[np.float32], allowed: NDArray[np.int32] | None
     ) -> C.llama_token_data_array:
         """Candidates as llama.cpp wants them; valid until the next call."""
-        ids = self._ids if allowed is None else allowed
+        ids = self._all if allowed is None else allowed
         rows = self._candidates[: len(ids)]
         rows["id"] = ids
         rows["logit"] = logits if allowed is None else logits[allowed]
@@ -105,8 +115,13 @@ def log_softmax_of(
 ) -> float:
     """Natural log-probability of `token` given logits of all tokens, or of `ids` in order."""
     at = token if ids is None else int(np.flatnonzero(ids == token)[0])
+    return float(logits[at]) - log_sum_exp(logits)
+
+
+def log_sum_exp(logits: NDArray[np.float32]) -> float:
+    """Natural logarithm of the sum of exp(logits)."""
     top = logits.max()
-    return float(logits[at] - top - np.log(np.exp(logits - top).sum(dtype=np.float64)))
+    return float(top) + float(np.log(np.exp(logits - top).sum()))
 
 
 def grammar_of(request: Request) -> str:

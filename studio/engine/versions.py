@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import MAX_VERSIONS, Ended, Event, Piece, Request, Token, Why
-from studio.engine.cache import Cache, Sequence
+from studio.engine.cache import Cache
 from studio.engine.output import Output, Phrases, Verdict
-from studio.engine.sampler import Sampler, grammar_of, log_softmax_of
+from studio.engine.sampler import Sampler, grammar_of, log_softmax_of, log_sum_exp
+from studio.engine.sequence import Sequence
 from studio.engine.vocabulary import Vocabulary
 
 _PENALTY_TOKENS = 512
@@ -56,6 +57,8 @@ class Versions:
         self._vocabulary = vocabulary
         self._cache = cache
         self._n_ctx = n_ctx
+        self._alone = request.versions == 1
+        """Rows evaluated side by side differ from those evaluated alone: only these are kept."""
         self._grammar = grammar_of(request)
         self._phrases = Phrases.of(request.stop, request.banned)
         self._versions: list[_Version] = []
@@ -103,19 +106,32 @@ class Versions:
         return sampler
 
     def _step(self, running: list[_Version]) -> Iterator[Event | None]:
-        """One more token for each version, in one batch."""
+        """One more token for each version; those that are not evaluated yet in one batch."""
+        waiting = []
+        for version in running:
+            at = len(version.tokens) - 1
+            row = version.sequence.goes_on_with(at, version.tokens[-1]) if self._alone else None
+            if row is not None:
+                yield from self._choose(version, row)
+                continue
+            self._cache.cut(version.sequence, at)
+            waiting.append(version)
+        if not waiting:
+            return
         done = self._cache.decode(
-            [v.sequence for v in running],
-            [v.tokens[-1] for v in running],
-            [len(v.sequence.tokens) for v in running],
+            [v.sequence for v in waiting],
+            [v.tokens[-1] for v in waiting],
+            [len(v.sequence.tokens) for v in waiting],
             outputs=True,
         )
         if not done:
             yield None
             return
-        rows = [self._cache.row(i) for i in range(len(running))]
-        for version, row in zip(running, rows, strict=True):
+        rows = [self._cache.row(i) for i in range(len(waiting))]
+        for version, row in zip(waiting, rows, strict=True):
             version.sequence.tokens.append(version.tokens[-1])
+            if self._alone:
+                version.sequence.keep_row(row)
             yield from self._choose(version, row)
         yield None
 
@@ -199,12 +215,10 @@ def insight(
 ) -> Token:
     """A token and the likeliest ones in its place; `row` holds the logits before it."""
     pieces = vocabulary.pieces
-    shift = float(row.max())
-    log_sum = shift + float(np.log(np.exp(row - shift).sum(dtype=np.float64)))
+    log_sum = log_sum_exp(row)
     likeliest: list[int] = []
     if alternatives:
-        top = np.argpartition(row, -alternatives)[-alternatives:]
-        likeliest = top[np.argsort(-row[top], kind="stable")].tolist()
+        likeliest = _likeliest(row, alternatives).tolist()
     return Token(
         id=token,
         spelling=pieces[token],
@@ -212,3 +226,13 @@ def insight(
         rank=int((row > row[token]).sum()),
         alternatives=tuple((t, pieces[t], float(row[t]) - log_sum) for t in likeliest),
     )
+
+
+def _likeliest(row: NDArray[np.float32], n: int) -> NDArray[np.intp]:
+    """The tokens of the `n` highest logits, the highest first."""
+    blocks = row[: len(row) // n * n].reshape(n, -1)
+    # Each block has its own maximum, so at least `n` logits are as high as the lowest of these.
+    candidates = (
+        np.flatnonzero(row >= blocks.max(axis=1).min()) if blocks.size else np.arange(len(row))
+    )
+    return candidates[np.argsort(-row[candidates], kind="stable")[:n]]

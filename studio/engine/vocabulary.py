@@ -6,6 +6,7 @@ import ctypes
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -24,7 +25,7 @@ _UNFINISHED = re.compile(r"(?:\s+|[^\w\s])?\w+\Z|\s+\Z")
 class Healing:
     """A prompt cut at its last safe boundary."""
 
-    tokens: tuple[int, ...]
+    tokens: list[int]
     """The prompt up to the boundary."""
     spell: bytes
     """What the next tokens must spell before anything new comes."""
@@ -53,6 +54,8 @@ class Vocabulary:
         self._sorted_pieces = [piece for piece, _ in spelled]
         self._sorted_ids = np.array([token for _, token in spelled], np.int32)
         self._longest = max(map(len, self._sorted_pieces), default=0)
+        # The text before a word is the same for each of its letters.
+        self._before = lru_cache(maxsize=8)(self.tokenize)
 
     def tokenize(self, text: str, *, special: bool = False, start: bool = True) -> list[int]:
         """Token ids of `text`; with `start`, a BOS before it if the model wants one.
@@ -89,24 +92,26 @@ class Vocabulary:
         """Cut a prompt before its unfinished word, or before its last token."""
         found = _UNFINISHED.search(prompt)
         if found and found.start() > 0 and len(found.group()) <= _LONGEST_WORD:
-            return Healing(tuple(self.tokenize(prompt[: found.start()])), _utf8(found.group()))
-        tokens = self.tokenize(prompt)
+            return Healing(self._before(prompt[: found.start()]), _utf8(found.group()))
+        tokens = self._before(prompt)
         spell = self.pieces[tokens[-1]] if tokens else b""
         if not spell or not _utf8(prompt).endswith(spell) or len(tokens) < 2:
-            return Healing(tuple(tokens or self.beginning()), b"")
-        return Healing(tuple(tokens[:-1]), spell)
+            return Healing(tokens or self.beginning(), b"")
+        return Healing(tokens[:-1], spell)
 
     def spelling(self, spell: bytes) -> NDArray[np.int32]:
         """Tokens that agree with `spell`: they begin with it, or it begins with them."""
-        low = bisect_left(self._sorted_pieces, spell)
-        high = bisect_left(self._sorted_pieces, spell + b"\xff" * (self._longest + 1))
+        pieces = self._sorted_pieces
+        low = bisect_left(pieces, spell)
+        high = bisect_left(pieces, spell + b"\xff" * (self._longest + 1), lo=low)
         ids = [self._sorted_ids[low:high]]
         for length in range(1, min(len(spell), self._longest + 1)):
-            at = bisect_left(self._sorted_pieces, spell[:length])
+            at = bisect_left(pieces, spell[:length], hi=low)
             end = at
-            while end < len(self._sorted_pieces) and self._sorted_pieces[end] == spell[:length]:
+            while end < low and pieces[end] == spell[:length]:
                 end += 1
-            ids.append(self._sorted_ids[at:end])
+            if end > at:
+                ids.append(self._sorted_ids[at:end])
         return np.concatenate(ids)
 
     def _piece(self, token: int) -> bytes:

@@ -51,6 +51,7 @@ class _Jobs:
     _jobs: list[_Job] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _running: _Job | None = None
+    _catching_up: Iterator[None] | None = None
 
     def add(self, ask: Ask) -> None:
         job = _Job(ask.ticket, ask.request, self.engine.stream(ask.request))
@@ -61,7 +62,10 @@ class _Jobs:
                     other.cancelled |= other.request.priority is Priority.INLINE
             self._jobs.append(job)
             running = self._running
-            if running and (running.cancelled or running.request.priority > job.request.priority):
+            less_urgent = self._catching_up is not None
+            if running:
+                less_urgent = running.cancelled or running.request.priority > job.request.priority
+            if less_urgent:
                 self.engine.interrupt()
             self._changed.notify()
 
@@ -75,7 +79,11 @@ class _Jobs:
             self._changed.notify()
 
     def next(self) -> _Job:
-        """Wait for the job whose turn it is: cancelled ones, then by priority and age."""
+        """Wait for the job whose turn it is: cancelled ones, then by priority and age.
+
+        While nothing is asked, the engine catches up.
+        """
+        self._catch_up()
         with self._changed:
             self._running = None
             while not self._jobs:
@@ -88,6 +96,17 @@ class _Jobs:
         with self._changed:
             self._running = None
             self._jobs.remove(job)
+            self._catching_up = self._catching_up or self.engine.catch_up()
+
+    def _catch_up(self) -> None:
+        while self._catching_up and not self._jobs:
+            try:
+                next(self._catching_up)
+            except StopIteration:
+                self._catching_up = None
+            except EngineError as error:
+                log.info("not caught up: %s", error)
+                self._catching_up = None
 
 
 class _Outlet:

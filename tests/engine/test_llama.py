@@ -13,6 +13,7 @@ from studio.engine import (
     LoadOptions,
     ModelFileError,
     Piece,
+    Priority,
     Request,
     RequestError,
     Token,
@@ -179,6 +180,98 @@ def test_cells_that_another_text_shares_are_never_moved_under_it(model_path: Pat
             written += event.text
     assert written[:20] == alone(model_path, whole)[:20]
     engine.close()
+
+
+def test_undoing_an_edit_evaluates_nothing_again(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    text = paragraphs(30)
+    edited = ["It was summer.", *text[20:]]
+    expected, _ = answer(engine, "\n\n".join(text))
+    answer(engine, "\n\n".join(text[:10] + edited))
+    again, finished = answer(engine, "\n\n".join(text))
+    assert finished.prompt_tokens == finished.reused_tokens
+    assert again == expected
+    engine.close()
+
+
+def test_what_is_put_aside_comes_back_bit_for_bit(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    texts = ["\n\n".join(paragraphs(30)), STORY * 3]
+    firsts = [first_token(engine, text) for text in texts]
+    list(engine.catch_up())
+    for text, first in zip(texts, firsts, strict=True):
+        before = engine.evaluated_tokens
+        assert first_token(engine, text) == first
+        assert engine.evaluated_tokens - before <= 1
+    engine.close()
+
+
+def test_going_on_as_the_model_said_evaluates_nothing(engine: LlamaEngine) -> None:
+    prompt = STORY + "In the evening"
+    text, _ = answer(engine, prompt)
+    words = text.split(" ")
+    taken = prompt + " ".join(words[:3])
+    before = engine.evaluated_tokens
+    request = Request(taken, max_tokens=1, sampling=GREEDY)
+    told = "".join(e.text for e in engine.stream(request) if isinstance(e, Piece))
+    assert text.removeprefix(" ".join(words[:3])).startswith(told)
+    assert engine.evaluated_tokens == before
+
+
+def test_letters_of_an_unlikely_word_evaluate_each_piece_once(engine: LlamaEngine) -> None:
+    """ " zyx" is spelled with several tokens; each is evaluated when it is first needed."""
+    word = " zyxopha"
+    costs = []
+    for n in range(2, len(word) + 1):
+        before = engine.evaluated_tokens
+        list(engine.stream(Request(STORY + word[:n], max_tokens=1, sampling=GREEDY)))
+        costs.append(engine.evaluated_tokens - before)
+    assert sum(costs) <= len(word) + 4
+
+
+def inline(prompt: str, **more: object) -> Request:
+    return Request(prompt, max_tokens=8, sampling=GREEDY, priority=Priority.INLINE, **more)  # type: ignore[arg-type]
+
+
+def test_after_a_swap_the_first_suggestion_reads_only_the_end(model_path: Path, lora: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=2048))
+    text = "\n\n".join(paragraphs(70))
+    adapters = ((lora, 1.0),)
+    total = len(engine.tokenize(text))
+    assert total > 1200
+    list(engine.stream(inline(text)))
+    before = engine.evaluated_tokens
+    *_, near = engine.stream(inline(text + " The", adapters=adapters))
+    assert isinstance(near, Finished)
+    assert not near.exact
+    assert engine.evaluated_tokens - before < 600
+    before = engine.evaluated_tokens
+    *_, next_near = engine.stream(inline(text + " The keeper", adapters=adapters))
+    assert isinstance(next_near, Finished)
+    assert not next_near.exact
+    assert engine.evaluated_tokens - before < 20, "the end is evaluated once"
+    list(engine.catch_up())
+    text_now = text + " The keeper wrote"
+    said, finished = answer(engine, text_now, priority=Priority.INLINE, adapters=adapters)
+    assert finished.exact
+    assert finished.prompt_tokens - finished.reused_tokens < 8
+    fresh = LlamaEngine(LoadOptions(model_path, n_ctx=2048))
+    assert said == answer(fresh, text_now, adapters=adapters)[0]
+    for each in (engine, fresh):
+        each.close()
+
+
+def test_the_base_comes_back_bit_for_bit_after_an_adapter(model_path: Path, lora: Path) -> None:
+    """Both engines do the same, so that cells lie alike; one of them with an adapter between."""
+    last = []
+    for adapters in ((), ((lora, 2.0),)):
+        engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+        tokens = engine.tokenize(STORY)
+        engine.logits(tokens)
+        list(engine.stream(Request("A letter came.", 4, GREEDY, adapters=adapters)))
+        last.append(engine.logits(tokens))
+        engine.close()
+    assert (last[0] == last[1]).all()
 
 
 def test_a_model_that_can_fill_in_reads_both_sides(model_path: Path, tmp_path: Path) -> None:
