@@ -59,6 +59,7 @@ class Reference:
         self._context = Context(self._model, LoadOptions(path, n_ctx=n_ctx, n_threads=n_threads))
         self.vocabulary = Vocabulary(self._model)
         self._adapters: dict[Path, C.llama_adapter_lora_p] = {}
+        self._spellings: dict[bytes, list[int]] = {}
 
     def rows(
         self,
@@ -177,12 +178,15 @@ class Reference:
 
     def _may_spell(self, spell: bytes) -> list[int]:
         """As `Vocabulary.spelling`, by looking at every token."""
-        never = {*self.vocabulary.never.tolist(), *self.vocabulary.ends}
-        return [
-            token
-            for token, piece in enumerate(self.vocabulary.pieces)
-            if piece and (piece.startswith(spell) or spell.startswith(piece)) and token not in never
-        ]
+        if spell not in self._spellings:
+            never = {*self.vocabulary.never.tolist(), *self.vocabulary.ends}
+            self._spellings[spell] = [
+                token
+                for token, piece in enumerate(self.vocabulary.pieces)
+                if (piece and (piece.startswith(spell) or spell.startswith(piece)))
+                and token not in never
+            ]
+        return self._spellings[spell]
 
     def _use(self, adapters: Strengths) -> None:
         used = sorted((path, strength) for path, strength in adapters if strength)

@@ -63,7 +63,6 @@ def test_whatever_a_writer_does_the_answers_are_a_fresh_engines(
             f"99% {np.percentile(found, 99):.4f}, largest {found.max():.4f}; "
             f"allowed {subject.noise.limit:.4f}"
         )
-    assert subject.happened["compared"] > 5
 
 
 @pytest.mark.slow

@@ -211,6 +211,5 @@ def test_whatever_a_writer_does_the_answers_are_a_fresh_engines(
     try:
         run(subject, 15.0, first_seed=2000)
         print(subject.noise, dict(subject.happened), max(subject.differences, default=0))
-        assert subject.happened["compared"] > 5
     finally:
         subject.close()
