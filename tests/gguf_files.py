@@ -179,3 +179,27 @@ def _copy_tokenizer(reader: gguf.GGUFReader, writer: gguf.GGUFWriter) -> int:
         kind, *of = field.types
         writer.add_key_value(name, field.contents(), kind, *of[-1:])
     return len(reader.fields["tokenizer.ggml.tokens"].data)
+
+
+def write_f16(source: Path, path: Path) -> Path:
+    """A copy of a model with its quantized weights as 16-bit floats."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(path, str(reader.fields["general.architecture"].contents()))
+    for name, field in reader.fields.items():
+        known = ("general.architecture", "general.file_type", "general.quantization_version")
+        if name.startswith("GGUF.") or name in known:
+            continue
+        kind, *of = field.types
+        writer.add_key_value(name, field.contents(), kind, *of[-1:])
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    for tensor in reader.tensors:
+        if tensor.tensor_type == gguf.GGMLQuantizationType.F32:
+            writer.add_tensor(tensor.name, tensor.data)
+        else:
+            weights = gguf.dequantize(tensor.data, tensor.tensor_type)
+            writer.add_tensor(tensor.name, weights.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

@@ -79,7 +79,7 @@ class Subject:
     def of(path: Path, folder: Path, *, page: int, n_threads: int | None = None) -> Subject:
         """`folder` is for the adapters."""
         loras = tuple(
-            write_lora(folder / f"{path.stem}-{i}.gguf", like=path, seed=i, strength=0.3)
+            write_lora(folder / f"{path.stem}-{i}.gguf", like=path, seed=i, strength=0.5)
             for i in range(2)
         )
         reference = Reference(path, 512, n_threads)
@@ -219,6 +219,13 @@ class Session(RuleBasedStateMachine):
         self._write(letters)
         prompt = self.texts[self.at]
         self._finish(self._begin(Request(prompt, n, GREEDY, heal=heal, alternatives=8)))
+
+    @rule(strengths=st.permutations([0.0, 0.7, 1.5]), n=st.integers(2, 6))
+    def move_the_slider_of_an_adapter(self, strengths: list[float], n: int) -> None:
+        for strength in strengths:
+            adapters = ((self.subject.loras[0], strength),)
+            prompt = self.texts[self.at]
+            self._finish(self._begin(Request(prompt, n, GREEDY, adapters=adapters, alternatives=8)))
 
     @rule(data=st.data())
     def ask(self, data: st.DataObject) -> None:
