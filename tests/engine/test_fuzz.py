@@ -107,7 +107,7 @@ def calls_moved_cells_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never_frees(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancelled request keeps its sequences."""
-    monkeypatch.setattr(Cache, "release", lambda self, sequence: None)
+    monkeypatch.setattr(Cache, "release", lambda _self, _sequence: None)
 
 
 @pytest.mark.slow

@@ -107,7 +107,7 @@ def test_what_cannot_be_done_is_refused_with_a_sentence(
     with pytest.raises(QuantizeError, match="can't be written in"):
         refused(tiny, tmp_path / "nowhere" / "small.gguf")
     target.write_bytes(b"mine")
-    with pytest.raises(QuantizeError, match="There is a file ‘small.gguf’ already"):
+    with pytest.raises(QuantizeError, match=r"There is a file ‘small\.gguf’ already"):
         refused(tiny, target)
     assert target.read_bytes() == b"mine"
     assert left_over(tmp_path) == []
