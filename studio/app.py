@@ -8,7 +8,7 @@ import logging.handlers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import platformdirs
 
@@ -19,6 +19,7 @@ from studio.settings import Settings, SettingsStore
 
 if TYPE_CHECKING:
     from studio.ui.desk import Desk
+    from studio.writing.sounds import Sounds
 
 NAME = "lamplight"
 
@@ -46,6 +47,8 @@ def load_options(places: Places, settings: Settings, path: Path) -> LoadOptions:
         n_ctx=settings.n_ctx,
         n_threads=settings.n_threads or None,
         gpu_layers=settings.gpu_layers,
+        flash_attention=cast(Literal["auto", "on", "off"], settings.flash_attention),
+        kv_type=cast(Literal["f16", "q8_0"], settings.kv_type),
     )
 
 
@@ -85,7 +88,17 @@ def make_desk(model: Path | None, places: Places) -> Desk:
         download_default=default.download,
         model_override=model,
         tuning_missing=tuning.missing,
+        load_sounds=load_sounds,
     )
+
+
+@functools.cache
+def load_sounds() -> Sounds:
+    """How words sound, from the dictionary on this machine. Raises `LibraryError`."""
+    from studio.library.pronunciation import read_cmudict
+    from studio.writing.sounds import Sounds
+
+    return Sounds(read_cmudict())
 
 
 def open_editor(files: Sequence[Path], model: Path | None) -> int:

@@ -198,13 +198,13 @@ def _draft(options: argparse.Namespace) -> int:
 
 
 def _complete(options: argparse.Namespace) -> int:
-    """Print what the editor would suggest at a place of FILE. The same file and place give the
-    same text."""
+    """Print what the editor would suggest at a place of FILE, steered by the memory, note and
+    lore that lie with it. The same files and place give the same text."""
     from studio.app import Places
-    from studio.manuscript import ManuscriptError, read_text
+    from studio.manuscript import ManuscriptError, find_steering, read_steering, read_text
     from studio.settings import SettingsStore
     from studio.writing.completion import suggestion
-    from studio.writing.context import from_paragraph, grid_start
+    from studio.writing.context import Budget, TokenRate, assemble, from_paragraph, grid_start
 
     try:
         text = read_text(options.file).text
@@ -213,12 +213,19 @@ def _complete(options: argparse.Namespace) -> int:
     settings = SettingsStore(Places.of_user().settings).current
     # The editor counts UTF-16 units, and its window over the text shall be the same here.
     units = text[: _position(text, options.at)].encode("utf-16-le")
-    start = grid_start(len(units) // 2, settings.context_chars)
+    reach = settings.context_chars
+    start = grid_start(len(units) // 2, reach)
     window = units[2 * start :].decode("utf-16-le", "ignore")
-    before = from_paragraph(window, at_beginning=start == 0)
+    before = from_paragraph(window, reach // 2) if start else window
     if not before.strip():
         raise BadInput(f"Nothing stands before {options.at}, so there is nothing to go on from.")
-    request = suggestion(before, options.max_tokens or settings.suggestion_tokens)
+    files = read_steering(find_steering(options.file, None))
+    for problem in files.problems:
+        print(f"lamplight: {problem}", file=sys.stderr)
+    rate = TokenRate().chars_per_token(before)
+    budget = Budget.of(settings, n_ctx=settings.n_ctx, chars_per_token=rate)
+    prompt = assemble(before, files.steering, budget, rate).prompt
+    request = suggestion(prompt, options.max_tokens or settings.suggestion_tokens)
     if not options.json:
         return _stream(request, options.model)
     parts: list[str] = []

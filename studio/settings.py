@@ -34,6 +34,8 @@ class Declared:
     minimum: float | None
     maximum: float | None
     choices: tuple[str, ...]
+    words: tuple[str, ...]
+    """What the choices are called."""
 
     def accepts(self, value: object) -> bool:
         """Whether `value` has the type of the default and lies in the range."""
@@ -60,6 +62,7 @@ def _setting(
     unit: str = "",
     between: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
 ) -> Any:
     low, high = between or (None, None)
     return field(
@@ -72,6 +75,7 @@ def _setting(
             "minimum": low,
             "maximum": high,
             "choices": choices,
+            "words": words or tuple(choice.capitalize() for choice in choices),
         },
     )
 
@@ -89,6 +93,9 @@ class Settings:
     )
     font_family: str = _setting(
         "", "Look", "Font", "The font of the text; empty for Lamplight's own choice."
+    )
+    code_font_family: str = _setting(
+        "", "Look", "Font for code", "The font of program files; empty for Lamplight's own choice."
     )
     font_size_pt: int = _setting(
         13, "Look", "Font size", "Size of the text.", unit="pt", between=(6, 72)
@@ -145,6 +152,30 @@ class Settings:
         "Words less likely than this share of the likeliest one are left out.",
         between=(0.0, 1.0),
     )
+    memory_tokens: int = _setting(
+        500,
+        "Steering",
+        "Room for the memory",
+        "The most that the model is given of the project’s memory.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    lore_tokens: int = _setting(
+        400,
+        "Steering",
+        "Room for lore",
+        "The most that all lore entries together may take; the most important ones come first.",
+        unit="tokens",
+        between=(0, 32_000),
+    )
+    note_tokens: int = _setting(
+        100,
+        "Steering",
+        "Room for the author’s note",
+        "The most that the model is given of the author’s note.",
+        unit="tokens",
+        between=(0, 4_000),
+    )
     context_chars: int = _setting(
         3000,
         "Model",
@@ -157,28 +188,45 @@ class Settings:
         4096,
         "Model",
         "Context window",
-        "Room for text in the model's memory; it takes effect when a model is loaded.",
+        "Room for text in the model's memory; a change loads the model again.",
         unit="tokens",
         between=(512, 131_072),
     )
+    model_path: str = _setting(
+        "", "Model", "Model file", "The GGUF file to write with; empty for the one included."
+    )
     n_threads: int = _setting(
         0,
-        "Model",
+        "Machine",
         "Processor threads",
-        "Threads that the model computes with; 0 chooses for this machine.",
+        "Threads that the model computes with; automatic measures how many are fastest.",
         unit="threads",
         between=(0, 256),
     )
     gpu_layers: int = _setting(
         -1,
-        "Model",
+        "Machine",
         "Layers on the GPU",
-        "How many of the model's layers a GPU takes, if there is one; -1 for all.",
+        "How many of the model's layers a GPU takes, if there is one.",
         unit="layers",
         between=(-1, 1000),
     )
-    model_path: str = _setting(
-        "", "Model", "Model file", "The GGUF file to write with; empty for the one included."
+    flash_attention: str = _setting(
+        "auto",
+        "Machine",
+        "Flash attention",
+        "Faster on most GPUs and slower on a processor; automatic knows which.",
+        choices=("auto", "on", "off"),
+        words=("Automatic", "On", "Off"),
+    )
+    kv_type: str = _setting(
+        "f16",
+        "Machine",
+        "Memory for the text",
+        "Half the memory leaves room for a larger context window, a little less exactly; flash "
+        "attention is then on.",
+        choices=("f16", "q8_0"),
+        words=("Full precision", "Half the memory"),
     )
 
     @staticmethod

@@ -1,7 +1,9 @@
-"""Small GGUF files that tests make for themselves."""
+"""GGUF files that tests make for themselves, and where the parts of one lie."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -9,12 +11,18 @@ import numpy as np
 
 
 def write_lora(
-    path: Path, *, like: Path | None = None, seed: int = 1, rank: int = 4, strength: float = 1.0
+    path: Path,
+    *,
+    like: Path | None = None,
+    seed: int = 1,
+    rank: int = 4,
+    strength: float = 1.0,
+    n_embd: int = 576,
 ) -> Path:
     """A LoRA adapter with random weights for the attention of the model `like`, or else of the
-    default one."""
+    default one, which has an `n_embd` of 576."""
     dice = np.random.default_rng(seed)
-    architecture, shapes = _attention(like) if like else ("llama", _DEFAULT_ATTENTION)
+    architecture, shapes = _attention(like) if like else ("llama", _like_the_default(n_embd))
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_string("general.type", "adapter")
     writer.add_string("adapter.type", "lora")
@@ -31,11 +39,12 @@ def write_lora(
     return path
 
 
-_DEFAULT_ATTENTION = {
-    f"blk.{layer}.{name}.weight": (n_out, 576)
-    for layer in range(30)
-    for name, n_out in (("attn_q", 576), ("attn_v", 192))
-}
+def _like_the_default(n_embd: int) -> dict[str, tuple[int, int]]:
+    return {
+        f"blk.{layer}.{name}.weight": (n_out, n_embd)
+        for layer in range(30)
+        for name, n_out in (("attn_q", n_embd), ("attn_v", 192))
+    }
 
 
 def _attention(path: Path) -> tuple[str, dict[str, tuple[int, int]]]:
@@ -203,3 +212,56 @@ def write_f16(source: Path, path: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a GGUF file that means one thing; `start` and `end` in bytes."""
+
+    name: str
+    start: int
+    end: int
+
+
+def sections(path: Path) -> list[Section]:
+    """All sections of a GGUF file in their order; they cover it without a gap.
+
+    The values of an array are one section, and so is the data of a tensor.
+    """
+    reader = gguf.GGUFReader(path)
+    found = [
+        Section("magic", 0, 4),
+        Section("version", 4, 8),
+        Section("number of tensors", 8, 16),
+        Section("number of values", 16, 24),
+    ]
+    for name, field in reader.fields.items():
+        if name.startswith("GGUF."):
+            continue
+        parts = ["length of key", "key", "type"]
+        if field.types[0] is gguf.GGUFValueType.ARRAY:
+            parts += ["type of elements", "number of elements"]
+        elif field.types[0] is gguf.GGUFValueType.STRING:
+            parts += ["length"]
+        found += _named(name, field, [*parts, "value"])
+    for tensor in reader.tensors:
+        parts = ["length of name", "name", "number of dimensions", "dimensions", "type", "offset"]
+        found += _named(tensor.name, tensor.field, parts)
+    if found[-1].end < reader.data_offset:
+        found.append(Section("padding", found[-1].end, reader.data_offset))
+    for tensor in sorted(reader.tensors, key=lambda t: t.data_offset):
+        start = int(tensor.data_offset)
+        if found[-1].end < start:
+            found.append(Section("padding", found[-1].end, start))
+        found.append(Section(f"{tensor.name}: data", start, start + int(tensor.n_bytes)))
+    return found
+
+
+def _named(name: str, field: gguf.ReaderField, parts: list[str]) -> Iterator[Section]:
+    at = field.offset
+    for part, array in zip(parts, field.parts, strict=False):
+        end = at + int(array.nbytes)
+        if part == parts[-1]:  # the elements of an array, each in parts of its own
+            end = field.offset + sum(int(each.nbytes) for each in field.parts)
+        yield Section(f"{name}: {part}", at, end)
+        at = end

@@ -73,6 +73,25 @@ def test_a_file_is_completed_at_a_place(tmp_path: Path) -> None:
     assert json.loads(again.stdout)["text"] == done.stdout.rstrip("\n")
 
 
+def test_a_completion_is_steered_by_the_files_of_the_project(tmp_path: Path) -> None:
+    text = tmp_path / "novel" / "part" / "chapter.txt"
+    text.parent.mkdir(parents=True)
+    text.write_text("He said that his name was ")
+    place = (str(text), "--at", "1:27")
+    plain = lamplight("complete", *place)
+    lore = tmp_path / "novel" / "steering" / "lore"
+    lore.mkdir(parents=True)
+    lore.joinpath("broken.md").write_text("---\non: maybe\n---\n")
+    lore.with_name("memory.md").write_text(
+        "The keeper’s name is Zebulon. His name was Zebulon. “My name is Zebulon,” he said."
+    )
+    steered = lamplight("complete", *place)
+    assert "Zebulon" not in plain.stdout
+    assert steered.stdout.startswith("Zebulon")
+    assert "‘broken.md’" in steered.stderr
+    assert "Line 2" in steered.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

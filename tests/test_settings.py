@@ -19,6 +19,7 @@ def test_every_setting_says_what_it_is() -> None:
         assert each.sentence.endswith(".")
         assert each.group
         assert each.accepts(each.default)
+        assert len(each.words) == len(each.choices)
         if isinstance(each.default, int | float) and not isinstance(each.default, bool):
             assert each.minimum is not None
             assert each.maximum is not None

@@ -177,7 +177,8 @@ class _Bench:
         decoded, before = 0, None
         for position in range(begin, len(text)):
             start = grid_start(position, reach)
-            prompt = from_paragraph(text[start:position], at_beginning=start == 0)
+            window = text[start:position]
+            prompt = from_paragraph(window, reach // 2) if start else window
             run = self._run(prompt, 1)
             if before is None:  # the window had to be evaluated once
                 before, decoded = self._engine.evaluated_tokens, 0

@@ -8,7 +8,7 @@ is the way to an engine in a worker process of its own).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -34,6 +34,21 @@ def _within(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value outside of its range, NaN included."""
     if not low <= value <= high:
         raise RequestError(f"{name} is {value}, but must be between {low:,.10g} and {high:,.10g}.")
+
+
+def _whole(text: str) -> None:
+    """Refuse a text with half a character."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise RequestError("The text holds half a character (a lone surrogate).")
+
+
+def _strengths(adapters: AdapterSet) -> None:
+    for path, strength in adapters:
+        _within(f"The strength of ‘{path.name}’", strength, 0.0, 2.0)
+
+
+AdapterSet = tuple[tuple[Path, float], ...]
+"""LoRA adapters (GGUF files) and their strengths, 0 to 2."""
 
 
 class Priority(IntEnum):
@@ -164,8 +179,7 @@ class Request:
     suffix: str = ""
     """What follows the cursor. Models that can fill in the middle (`can_infill`) read it; the
     others continue the prompt as if it were not there."""
-    adapters: tuple[tuple[Path, float], ...] = ()
-    """LoRA adapters (GGUF files) and their strengths, 0 to 2."""
+    adapters: AdapterSet = ()
     alternatives: int = 0
     """How many of the likeliest tokens to tell at each place; with 0, `Piece.tokens` is empty."""
     heal: bool = True
@@ -179,17 +193,78 @@ class Request:
             raise RequestError("A stop text may not be empty.")
         if any(not text.strip() for text in self.banned):
             raise RequestError("A banned phrase may not be empty.")
-        for path, strength in self.adapters:
-            _within(f"The strength of ‘{path.name}’", strength, 0.0, 2.0)
+        _strengths(self.adapters)
         if self.grammar and self.json_schema:
             raise RequestError("Give a grammar or a JSON schema, not both.")
-        if not self.prompt.isascii() and any("\ud800" <= c <= "\udfff" for c in self.prompt):
-            raise RequestError("The text holds half a character (a lone surrogate).")
+        _whole(self.prompt)
 
 
 MAX_ALTERNATIVES = 100
 MAX_VERSIONS = 8
 """Versions that one request may ask for; the context holds a sequence for each."""
+
+
+@dataclass(frozen=True)
+class Tokenizing:
+    """Ask which tokens a text is. The answer is one `Tokenized`.
+
+    Nothing is evaluated for it: it waits for the batch under way, and for no draft. It takes
+    about a millisecond for each kilobyte of text.
+    """
+
+    text: str
+    special: bool = False
+    """Read what looks like a special token, such as "<|im_end|>", as that token."""
+    priority: Priority = Priority.INLINE
+
+    def __post_init__(self) -> None:
+        _whole(self.text)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Ask how likely a text is. The answer are `Scored` parts, told as they come.
+
+    With `start` only the tokens from there on are told, and what stands before is taken from
+    the cache as a prompt is: many endings of one beginning cost no more than the endings.
+    """
+
+    text: str
+    start: int = 0
+    """In code points. A token that only ends after it is told as well."""
+    alternatives: int = 0
+    """How many of the likeliest tokens to tell at each place."""
+    adapters: AdapterSet = ()
+    priority: Priority = Priority.DRAFT
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            raise RequestError("There is no text to be scored.")
+        _whole(self.text)
+        _within("start", self.start, 0, len(self.text) - 1)
+        _within("alternatives", self.alternatives, 0, MAX_ALTERNATIVES)
+        _strengths(self.adapters)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """Ask for the logits after each of some tokens, evaluated from an empty context.
+
+    The answer are `Evaluated` parts, told as they come.
+    """
+
+    tokens: tuple[int, ...]
+    adapters: AdapterSet = ()
+    priority: Priority = Priority.DRAFT
+
+    def __post_init__(self) -> None:
+        if not self.tokens:
+            raise RequestError("There are no tokens to be evaluated.")
+        _strengths(self.adapters)
+
+
+Query = Tokenizing | Scoring | Evaluating
+"""What is asked about a text that is there, rather than for more of it."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +327,31 @@ class Finished:
     only the end of the prompt was read, right after a change of adapters."""
 
 
-Event = Piece | Reading | Ended | Finished
+@dataclass(frozen=True)
+class Tokenized:
+    """The answer to `Tokenizing`: token ids, the model's BOS first if it has one."""
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Some more tokens of a `Scoring`, in the order of the text."""
+
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Some more rows of an `Evaluating`."""
+
+    first: int
+    """Which of the tokens the first row belongs to."""
+    logits: NDArray[np.float32]
+    """Shape (rows, n_vocab)."""
+
+
+Event = Piece | Reading | Ended | Tokenized | Scored | Evaluated | Finished
 
 
 @dataclass(frozen=True)
@@ -277,6 +376,18 @@ class Capabilities:
     """The end of the context can be taken back at any place."""
     can_infill: bool
     """The model reads `Request.suffix`."""
+    n_threads: int = 0
+    """Threads that it decodes with on the CPU."""
+    threads_measured: bool = False
+    """Their number was found by measuring, on this machine and for this file."""
+    layers: tuple[tuple[str, int], ...] = ()
+    """(device, how many layers are there), "CPU" last; the output counts as one layer."""
+    flash_attention: bool = False
+
+    @property
+    def gpu_layers(self) -> int:
+        """Layers that are on a GPU."""
+        return sum(n for device, n in self.layers if device != "CPU")
 
 
 @dataclass(frozen=True)
@@ -289,8 +400,10 @@ class LoadOptions:
     """Threads to decode with; None measures which number is best, once."""
     threads_memo: Path | None = None
     """A JSON file in which that is remembered."""
+    measure_threads: bool = False
+    """Measure again what is remembered."""
     gpu_layers: int = -1
-    """Layers to put on a GPU if there is one; -1 for all."""
+    """Layers to put on a GPU if there is one; -1 for as many as fit in its free memory."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
     """Auto is off on a CPU and llama.cpp's own choice on a GPU."""
     kv_type: Literal["f16", "q8_0"] = "f16"
@@ -308,7 +421,12 @@ class Score:
     """How likely a model finds a text; natural logarithms."""
 
     tokens: tuple[Token, ...]
-    """All but the first one, which nothing precedes."""
+    """Those from `Scoring.start` on, but for the first of a text, which nothing precedes."""
+
+    @staticmethod
+    def of(events: Iterable[Event | None]) -> Score:
+        """The score that the events of a `Scoring` tell."""
+        return Score(tuple(t for e in events if isinstance(e, Scored) for t in e.tokens))
 
     @property
     def log_likelihood(self) -> float:
@@ -320,6 +438,19 @@ class Score:
         if not self.tokens:
             return float("nan")
         return float(np.exp(-self.log_likelihood / len(self.tokens)))
+
+
+def logits_of(events: Iterable[Event | None], n_tokens: int) -> NDArray[np.float32]:
+    """The rows that the events of an `Evaluating` tell; each part is let go once it is in."""
+    rows: NDArray[np.float32] | None = None
+    for event in events:
+        if isinstance(event, Evaluated):
+            if rows is None:
+                rows = np.empty((n_tokens, event.logits.shape[1]), np.float32)
+            rows[event.first : event.first + len(event.logits)] = event.logits
+    if rows is None:
+        raise EngineError("The model was stopped before it had evaluated the tokens.")
+    return rows
 
 
 class Engine(Protocol):
@@ -345,16 +476,22 @@ class Engine(Protocol):
         """
         ...
 
+    def answer(self, query: Query) -> Iterator[Event | None]:
+        """Answer a query, in steps as `stream` does. Raises `RequestError`."""
+        ...
+
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of `text` as the model reads it, its BOS first if it has one."""
         ...
 
-    def score(self, text: str, *, alternatives: int = 0) -> Score:
-        """What the model thinks of each token of `text`, with the likeliest ones there."""
+    def score(
+        self, text: str, *, start: int = 0, alternatives: int = 0, adapters: AdapterSet = ()
+    ) -> Score:
+        """What the model thinks of the tokens of `text`: see `Scoring`. Raises `RequestError`."""
         ...
 
-    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """Logits after each of `tokens`; shape (len(tokens), n_vocab)."""
+    def logits(self, tokens: Sequence[int], *, adapters: AdapterSet = ()) -> NDArray[np.float32]:
+        """Logits after each of `tokens`; shape (len(tokens), n_vocab). Raises `RequestError`."""
         ...
 
     def interrupt(self) -> None:

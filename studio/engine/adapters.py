@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 
 from studio.engine import ModelFileError, native
 from studio.engine.context import Context
+from studio.engine.model_file import refuse_unfit_adapter, why_not_adapted
 from studio.engine.sequence import AdapterKey
 
 
@@ -42,15 +44,9 @@ class Adapters:
         self._in_use = key
 
     def _open(self, path: Path) -> C.llama_adapter_lora_p:
-        if not path.is_file():
-            raise ModelFileError(f"There is no adapter file ‘{path}’. It may have been moved.")
+        refuse_unfit_adapter(path)
         with native.captured_log() as lines:
-            opened = C.llama_adapter_lora_init(self._model, str(path).encode())
+            opened = C.llama_adapter_lora_init(self._model, os.fsencode(path))
         if not opened:
-            reason = next((line for line in reversed(lines) if "fail" in line), "")
-            reason = reason.rpartition("error: ")[2] or reason.rpartition(": ")[2]
-            raise ModelFileError(
-                f"The adapter ‘{path.name}’ does not fit this model"
-                f"{f' ({reason.strip()})' if reason else ''}. Choose one that was made for it."
-            )
+            raise why_not_adapted(path, lines)
         return opened

@@ -15,8 +15,9 @@ import llama_cpp.llama_cpp as C
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.engine import EngineError, Reading, RequestError
+from studio.engine import Reading, RequestError
 from studio.engine.context import CHUNK, SEQUENCES, Context, NoRoom, full
+from studio.engine.model_file import nonsense
 from studio.engine.parking import Parking
 from studio.engine.sequence import ROWS_AFTER, AdapterKey, Sequence
 
@@ -46,6 +47,10 @@ class Cache:
         self._sequences = [Sequence(i) for i in range(SEQUENCES)]
         self._parking = Parking(context)
         self._clock = 0
+        self._key: AdapterKey = ()
+        """Of the last batch."""
+        self._spoilt = False
+        """There are cells that hold no numbers: nothing that is kept is of use any more."""
 
     def acquire(self, prompt: list[int], key: AdapterKey) -> tuple[Sequence, int]:
         """A sequence that holds a beginning of `prompt`, as long as can be, and its length.
@@ -101,6 +106,8 @@ class Cache:
 
     def tidy(self) -> bool:
         """Put one sequence aside that was not used last; False when there is no more to do."""
+        if self._spoilt:
+            return False
         idle = [s for s in self._sequences if not s.busy and s.tokens]
         last = max(idle, key=lambda s: s.used, default=None)
         for sequence in idle:
@@ -158,7 +165,8 @@ class Cache:
 
         What has been idle longest is dropped when room is wanted. All have the same adapters.
         """
-        self._use_adapters(sequences[0].key)
+        self._key = sequences[0].key
+        self._use_adapters(self._key)
         ids = [s.id for s in sequences] if len(sequences) > 1 else sequences[0].id
         while True:
             try:
@@ -172,14 +180,24 @@ class Cache:
         row = self._context.row(index)
         row[self._never] = -np.inf
         if np.isnan(row.max()):  # the maximum of anything with a NaN is one
-            raise EngineError(
-                "The model answers with nothing but nonsense: its file is probably damaged. "
-                "Choose another one."
-            )
+            self._spoilt = True
+            raise nonsense([name for name, _ in self._key])
         return row
+
+    def _wipe(self) -> None:
+        """Forget everything, down to the numbers in the cells.
+
+        Cells that nobody owns are read all the same, with a weight of 0, and 0 times NaN is NaN.
+        """
+        C.llama_memory_clear(self._context.memory, True)
+        self._sequences = [Sequence(i) for i in range(SEQUENCES)]
+        self._parking = Parking(self._context)
+        self._spoilt = False
 
     def _idle(self) -> list[Sequence]:
         """Those that nobody uses. Raises `RequestError` if there are none."""
+        if self._spoilt and not any(s.busy for s in self._sequences):
+            self._wipe()
         idle = [s for s in self._sequences if not s.busy]
         if not idle:
             raise RequestError("Too many texts are being written at once. Stop one of them.")

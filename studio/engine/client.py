@@ -4,6 +4,7 @@ A crash, a hang or an out-of-memory kill there costs a message and a restart. No
 unless it says so: one thread owns all state, takes commands and the workers' messages from one
 queue, and calls back. A model is loaded in a new process beside the one that answers, which is
 stopped only once the new one is ready, so a bad file never leaves the writer without a model.
+What the old one has in hand, such as a draft, it finishes.
 """
 
 from __future__ import annotations
@@ -13,21 +14,31 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from studio.engine import (
+    AdapterSet,
     Capabilities,
     EngineError,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
     ModelFileError,
     Priority,
+    Query,
     Request,
+    Score,
+    Scoring,
+    Tokenized,
+    Tokenizing,
+    logits_of,
 )
 from studio.engine.messages import Ask, Cancel, FromWorker, Loaded, Progress, Refused, Told
 from studio.engine.process import WorkerProcess
@@ -92,12 +103,17 @@ OnEvent = Callable[[Event | Failed], None]
 class _Asked:
     """A request in hand."""
 
-    request: Request
+    request: Request | Query
     on_event: OnEvent
     worker: WorkerProcess | None = None
     """Who has it; None while it waits for a model."""
     sent_s: float = 0.0
     cancelled_s: float | None = None
+
+    @property
+    def is_suggestion(self) -> bool:
+        """A newer one takes its place."""
+        return isinstance(self.request, Request) and self.request.priority is Priority.INLINE
 
 
 class EngineClient:
@@ -124,6 +140,7 @@ class EngineClient:
         self._asked: dict[int, _Asked] = {}
         self._worker: WorkerProcess | None = None
         self._candidate: WorkerProcess | None = None
+        self._leaving: list[WorkerProcess] = []  # replaced, and not done yet
         self._answering: LoadOptions | None = None
         self._deaths_s: list[float] = []
         self._thread = threading.Thread(target=self._run, name="engine client", daemon=True)
@@ -150,11 +167,11 @@ class EngineClient:
         worker = self._worker
         return worker.process.pid if worker else None
 
-    def ask(self, request: Request, on_event: OnEvent) -> int:
+    def ask(self, request: Request | Query, on_event: OnEvent) -> int:
         """Ask; the events end with `Finished` or `Failed`. Answers a ticket for `cancel`.
 
-        A newer request of inline priority takes the place of an older one. While a model is
-        being loaded or started again, requests wait for it.
+        A newer `Request` of inline priority takes the place of an older one. While a model is
+        being loaded or started again, all that is asked waits for it.
         """
         ticket = next(self._tickets)
         self._inbox.put(lambda: self._ask(ticket, _Asked(request, on_event)))
@@ -188,7 +205,7 @@ class EngineClient:
         finally:
             stop()
 
-    def stream(self, request: Request) -> Iterator[Event]:
+    def stream(self, request: Request | Query) -> Iterator[Event]:
         """Ask and wait for the events. Raises `EngineError`; for use without a window."""
         events: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
         ticket = self.ask(request, events.put)
@@ -203,6 +220,21 @@ class EngineClient:
         finally:
             if not ended:
                 self.cancel(ticket)
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """As `studio.engine.Engine.tokenize`. Waits; raises `EngineError`."""
+        events = self.stream(Tokenizing(text, special))
+        return [id_ for e in events if isinstance(e, Tokenized) for id_ in e.tokens]
+
+    def score(
+        self, text: str, *, start: int = 0, alternatives: int = 0, adapters: AdapterSet = ()
+    ) -> Score:
+        """As `studio.engine.Engine.score`. Waits; raises `EngineError`."""
+        return Score.of(self.stream(Scoring(text, start, alternatives, adapters)))
+
+    def logits(self, tokens: Sequence[int], *, adapters: AdapterSet = ()) -> NDArray[np.float32]:
+        """As `studio.engine.Engine.logits`. Waits; raises `EngineError`."""
+        return logits_of(self.stream(Evaluating(tuple(tokens), adapters)), len(tokens))
 
     # -- the thread that owns everything ---------------------------------------------------
 
@@ -223,7 +255,7 @@ class EngineClient:
                 command()
             except Exception:
                 log.exception("the engine client met an error; it goes on")
-        for worker in (self._worker, self._candidate):
+        for worker in (self._worker, self._candidate, *self._leaving):
             if worker:
                 worker.retire()
 
@@ -236,8 +268,9 @@ class EngineClient:
         self._deaths_s.clear()
         if self._candidate:
             self._candidate.retire()
-        if self._worker and not _fits_beside(options.path):
-            self._drop_worker("Another model is being opened.")
+        if self._worker and not _fits_beside(options.path, self._worker.capabilities):
+            for worker in (self._worker, *self._leaving):
+                self._end(worker, "Another model is being opened.")
         self._begin(options)
 
     def _begin(self, options: LoadOptions) -> None:
@@ -271,8 +304,10 @@ class EngineClient:
             worker.capabilities = message.capabilities
             self._candidate = None
             if self._worker:
-                self._drop_worker("Another model was opened.")
-            self._worker, self._answering = worker, worker.options
+                self._leaving.append(self._worker)
+                self._end_if_done(self._worker)
+            self._worker = worker
+            self._answering = replace(worker.options, measure_threads=False)
             self._tell(Ready(message.capabilities))
             for ticket, asked in self._asked.items():
                 self._send(ticket, asked)
@@ -302,9 +337,12 @@ class EngineClient:
         elif worker is self._worker:
             log.warning("the worker ended with %s", code)
             self._restart("The model stopped unexpectedly and is being started again.")
+        elif worker in self._leaving:
+            self._end(worker, "The model stopped unexpectedly. Another one answers now.")
 
     def _restart(self, sentence: str) -> None:
-        self._drop_worker(sentence)
+        if self._worker:
+            self._end(self._worker, sentence)
         now = time.monotonic()
         self._deaths_s = [s for s in self._deaths_s if now - s < _DEATHS_WITHIN_S] + [now]
         if self._answering is None:
@@ -321,13 +359,21 @@ class EngineClient:
         self._tell(Down(sentence))
         self._fail_all(sentence)
 
-    def _drop_worker(self, sentence: str) -> None:
-        """End the worker that answers, and fail what it had in hand."""
-        worker, self._worker = self._worker, None
-        if worker:
+    def _end(self, worker: WorkerProcess, sentence: str) -> None:
+        """End a worker, and fail what it has in hand."""
+        if worker is self._worker:
+            self._worker = None
+        else:
+            self._leaving.remove(worker)
+        worker.retire()
+        for ticket in [t for t, a in self._asked.items() if a.worker is worker]:
+            self._deliver(ticket, Failed(sentence))
+
+    def _end_if_done(self, worker: WorkerProcess) -> None:
+        """End a worker that was replaced as soon as it has nothing more in hand."""
+        if not any(asked.worker is worker for asked in self._asked.values()):
+            self._leaving.remove(worker)
             worker.retire()
-            for ticket in [t for t, a in self._asked.items() if a.worker is worker]:
-                self._deliver(ticket, Failed(sentence))
 
     def _fail_all(self, sentence: str) -> None:
         for ticket in list(self._asked):
@@ -336,13 +382,13 @@ class EngineClient:
     # -- requests --------------------------------------------------------------------------
 
     def _ask(self, ticket: int, asked: _Asked) -> None:
-        if asked.request.priority is Priority.INLINE:
+        if asked.is_suggestion:
             for other_ticket, other in list(self._asked.items()):
-                if other.request.priority is Priority.INLINE and other.cancelled_s is None:
-                    if other.worker:
+                if other.is_suggestion and other.cancelled_s is None:
+                    if other.worker and other.worker is self._worker:
                         other.cancelled_s = time.monotonic()  # the worker knows by itself
                     else:
-                        self._deliver(other_ticket, _CANCELLED)
+                        self._cancel(other_ticket)
         self._asked[ticket] = asked
         if self._worker is None and self._candidate is None:
             self._deliver(ticket, Failed("No model is open. Open one from the Model menu."))
@@ -373,26 +419,37 @@ class EngineClient:
             del self._asked[ticket]
         if ends or asked.cancelled_s is None:
             asked.on_event(event)
+        if ends and asked.worker in self._leaving:
+            self._end_if_done(asked.worker)
 
     def _watch(self) -> None:
         """Give a worker up that has hung."""
         now = time.monotonic()
         if self._candidate and now - self._candidate.heard_s > self._patience_s:
             self._candidate.process.kill()  # its end is noticed as any other's
-        if not self._worker:
-            return
-        heard_s = self._worker.heard_s
         for asked in self._asked.values():
-            silent_s = now - max(heard_s, asked.sent_s)
-            ignored = asked.cancelled_s is not None and heard_s < asked.cancelled_s
+            worker = asked.worker
+            if worker is None:
+                continue
+            silent_s = now - max(worker.heard_s, asked.sent_s)
+            ignored = asked.cancelled_s is not None and worker.heard_s < asked.cancelled_s
             too_long_s = self._cancel_patience_s if ignored else self._patience_s
-            if asked.worker is self._worker and silent_s > too_long_s:
+            if silent_s <= too_long_s:
+                continue
+            if worker is self._worker:
                 self._restart("The model did not answer and is being started again.")
-                return
+            else:
+                self._end(worker, "The model did not answer. Another one answers now.")
+            return
 
 
-def _fits_beside(path: Path) -> bool:
-    """Whether a model can be loaded while another one stays in memory."""
+def _fits_beside(path: Path, loaded: Capabilities | None) -> bool:
+    """Whether a model can be loaded while another one stays in memory.
+
+    Not beside one on a GPU: it would find that one's memory taken, and fewer layers put there.
+    """
+    if loaded and loaded.gpu_layers:
+        return False
     try:
         return path.stat().st_size < int(psutil.virtual_memory().available)
     except OSError:

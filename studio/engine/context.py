@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import time
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ import psutil
 from numpy.typing import NDArray
 
 from studio.engine import EngineError, LoadOptions, ModelFileError, RequestError, native
+
+log = logging.getLogger(__name__)
 
 CHUNK = 64
 """Rows evaluated at a time: what a cancelled prompt may still cost on a CPU."""
@@ -32,10 +35,11 @@ class Context:
 
     def __init__(self, model: C.llama_model_p, options: LoadOptions) -> None:
         trained = C.llama_model_n_ctx_train(model)
-        self.n_ctx = min(options.n_ctx, trained) if trained else options.n_ctx
+        n_cells = cells(options.n_ctx, trained)
+        self.n_ctx = n_cells - _SPARE_CELLS
         self.n_vocab: int = C.llama_vocab_n_tokens(C.llama_model_get_vocab(model))
         params = C.llama_context_default_params()
-        params.n_ctx = self.n_ctx + _SPARE_CELLS
+        params.n_ctx = n_cells
         params.n_batch = params.n_ubatch = max(CHUNK, SEQUENCES)
         params.n_seq_max = SEQUENCES
         params.kv_unified = True
@@ -47,12 +51,13 @@ class Context:
         params.n_threads = options.n_threads or max(1, cores() - 1)
         self.n_threads = int(params.n_threads)
         self._n_threads_batch = int(params.n_threads_batch)
-        self.handle = C.llama_init_from_model(model, params)
+        with native.captured_log() as lines:
+            self.handle = C.llama_init_from_model(model, params)
         if not self.handle:
-            raise ModelFileError(
-                f"There is not enough memory for ‘{options.path.name}’ with a context window of "
-                f"{self.n_ctx:,} tokens. Choose a smaller window in Settings, or a smaller model."
-            )
+            raise _why_no_context(options, self.n_ctx, lines)
+        self.flash_attention = params.flash_attn_type == C.LLAMA_FLASH_ATTN_TYPE_ENABLED or any(
+            "Flash Attention enabled" in line for line in lines
+        )
         self.memory = C.llama_get_memory(self.handle)
         self.can_shift = bool(C.llama_memory_can_shift(self.memory))
         self._abort = native.AbortFlag()
@@ -139,6 +144,11 @@ class Context:
         return taken_back
 
 
+def cells(n_ctx: int, trained: int) -> int:
+    """Cells of a KV cache for a context window of at most `n_ctx` tokens, or `trained` if set."""
+    return (min(n_ctx, trained) if trained else n_ctx) + _SPARE_CELLS
+
+
 def cores() -> int:
     """The machine's physical cores."""
     return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
@@ -162,6 +172,21 @@ def metadata(model: C.llama_model_p, key: str) -> str:
     buffer = ctypes.create_string_buffer(256)
     n = C.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if n >= 0 else ""
+
+
+def _why_no_context(options: LoadOptions, n_ctx: int, lines: list[str]) -> ModelFileError:
+    for line in lines:
+        log.info("llama.cpp: %s", line)
+    name = f"‘{options.path.name}’"
+    if any("does not divide" in line for line in lines):
+        return ModelFileError(
+            f"{name} can't remember its text in half the memory. Choose full precision in "
+            "Settings, under Machine."
+        )
+    return ModelFileError(
+        f"There is not enough memory for {name} with a context window of {n_ctx:,} tokens. "
+        "Choose a smaller window in Settings, or a smaller model."
+    )
 
 
 def _flash_attention(options: LoadOptions) -> int:

@@ -6,31 +6,37 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import (
+    AdapterSet,
     Capabilities,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
     Priority,
+    Query,
     Request,
     RequestError,
     Score,
+    Scoring,
+    logits_of,
     native,
 )
 from studio.engine.adapters import Adapters
 from studio.engine.cache import Cache, common
-from studio.engine.context import CHUNK, Context, metadata
+from studio.engine.context import Context, metadata
+from studio.engine.devices import Gpu, automatic_layers, gpus, in_words, layers_by_device
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
+from studio.engine.queries import Queries, key_of
 from studio.engine.sequence import AdapterKey
 from studio.engine.threads import settle_threads
-from studio.engine.versions import Versions, insight
+from studio.engine.versions import Versions
 from studio.engine.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -62,9 +68,9 @@ class LlamaEngine:
         native.start()
         self._model: C.llama_model_p | None = None
         self._context: Context | None = None
-        refuse_unfit(options.path)
-        with native.captured_log() as lines:
-            self._model = _load_model(options, on_progress)
+        devices = gpus() if options.gpu_layers else []
+        refuse_unfit(options.path, sum(device.free_bytes for device in devices))
+        self._model, lines = _load_model(options, devices, on_progress)
         if not self._model:
             raise why_not_loaded(options.path, lines)
         try:
@@ -72,7 +78,8 @@ class LlamaEngine:
             if not context.sound:
                 raise damaged(options.path)
             if options.n_threads is None:
-                settle_threads(context, options.path, options.threads_memo)
+                again = options.measure_threads
+                settle_threads(context, options.path, options.threads_memo, again=again)
             self.vocabulary = Vocabulary(self._model)
         except BaseException:
             self.close()
@@ -81,8 +88,9 @@ class LlamaEngine:
         self._adapters = Adapters(self._model, context)
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
         self._behind: _Behind | None = None
+        self._queries = Queries(self.vocabulary, context, self._cache, self._adapters)
         self.capabilities = _describe(
-            self._model, context, options.path, _device(lines, context.n_threads), self._infill
+            self._model, context, options, layers_by_device(lines), self._infill
         )
 
     @property
@@ -103,7 +111,7 @@ class LlamaEngine:
                 f"The text is too long for the model: {len(prompt):,} tokens, and its context "
                 f"window holds {self.capabilities.n_ctx:,}. Choose a larger window in Settings."
             )
-        key = _key(request)
+        key = key_of(request.adapters)
         self._adapters.load(key)
         whole, prompt = prompt, self._nearest(prompt, key, request)
         sequence, reused = self._cache.acquire(prompt, key)
@@ -155,28 +163,23 @@ class LlamaEngine:
         while self._cache.tidy():
             yield None
 
+    def answer(self, query: Query) -> Iterator[Event | None]:
+        """See `studio.engine.Engine.answer`."""
+        return self._queries.answer(query)
+
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """See `studio.engine.Engine.tokenize`."""
         return self.vocabulary.tokenize(text, special=special)
 
-    def score(self, text: str, *, alternatives: int = 0) -> Score:
+    def score(
+        self, text: str, *, start: int = 0, alternatives: int = 0, adapters: AdapterSet = ()
+    ) -> Score:
         """See `studio.engine.Engine.score`."""
-        tokens = self.vocabulary.tokenize(text)
-        return Score(
-            tuple(
-                insight(self.vocabulary, tokens[start + i + 1], row, alternatives)
-                for start, rows in self._all_logits(tokens[:-1])
-                for i, row in enumerate(rows)
-            )
-        )
+        return Score.of(self.answer(Scoring(text, start, alternatives, adapters)))
 
-    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+    def logits(self, tokens: Sequence[int], *, adapters: AdapterSet = ()) -> NDArray[np.float32]:
         """See `studio.engine.Engine.logits`."""
-        n_vocab = self.vocabulary.n_tokens
-        if any(not 0 <= token < n_vocab for token in tokens):
-            raise RequestError(f"A token is outside of the vocabulary of {n_vocab:,}.")
-        parts = [rows for _, rows in self._all_logits(list(tokens))]
-        return np.concatenate(parts) if parts else np.zeros((0, n_vocab), np.float32)
+        return logits_of(self.answer(Evaluating(tuple(tokens), adapters)), len(tokens))
 
     def interrupt(self) -> None:
         """See `studio.engine.Engine.interrupt`."""
@@ -231,69 +234,55 @@ class LlamaEngine:
         self._behind = _Behind(prompt, key, start)
         return end
 
-    def _all_logits(self, tokens: list[int]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Logits after every token, in parts: (index of the first, rows of float32)."""
-        if self._context is None or len(tokens) > self.capabilities.n_ctx:
-            raise RequestError(
-                f"The text has {len(tokens):,} tokens, and the context window holds "
-                f"{self.capabilities.n_ctx:,}."
-            )
-        sequence = self._cache.scratch()
-        try:
-            for at in range(0, len(tokens), CHUNK):
-                chunk = tokens[at : at + CHUNK]
-                places = range(at, at + len(chunk))
-                while not self._cache.decode([sequence], chunk, places, outputs=True):
-                    pass  # an interrupt is meant for streams; this goes on
-                sequence.tokens.extend(chunk)
-                yield at, self._context.rows(len(chunk))
-        finally:
-            self._cache.drop(sequence)
-
-
-def _key(request: Request) -> AdapterKey:
-    """The adapters of a request as the cache knows them; those of strength 0 are left out."""
-    return tuple(sorted((str(path), strength) for path, strength in request.adapters if strength))
-
 
 def _load_model(
-    options: LoadOptions, on_progress: Callable[[float], None] | None
-) -> C.llama_model_p | None:
+    options: LoadOptions, devices: list[Gpu], on_progress: Callable[[float], None] | None
+) -> tuple[C.llama_model_p | None, list[str]]:
+    """The model, if it could be loaded, and llama.cpp's log of that."""
+
     def report(fraction: float, _user: object) -> bool:
         if on_progress:
             on_progress(fraction)
         return True
 
-    params = C.llama_model_default_params()
-    params.n_gpu_layers = options.gpu_layers
-    params.progress_callback = C.llama_progress_callback(report)
-    return C.llama_model_load_from_file(str(options.path).encode(), params)
+    def load(gpu_layers: int) -> tuple[C.llama_model_p | None, list[str]]:
+        params = C.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        params.progress_callback = C.llama_progress_callback(report)
+        with native.captured_log() as lines:
+            return C.llama_model_load_from_file(str(options.path).encode(), params), lines
+
+    if options.gpu_layers >= 0:
+        return load(options.gpu_layers)
+    n = automatic_layers(options, devices)
+    model, lines = load(n)
+    if not model and devices and n and any("allocate" in line for line in lines):
+        log.warning("%d layers did not fit on %s after all; none are put there", n, devices)
+        return load(0)
+    return model, lines
 
 
 def _describe(
-    model: C.llama_model_p, context: Context, path: Path, device: str, infill: Infill | None
+    model: C.llama_model_p,
+    context: Context,
+    options: LoadOptions,
+    layers: tuple[tuple[str, int], ...],
+    infill: Infill | None,
 ) -> Capabilities:
     return Capabilities(
-        name=path.stem,
-        path=path,
+        name=options.path.stem,
+        path=options.path,
         architecture=metadata(model, "general.architecture"),
         n_params=C.llama_model_n_params(model),
         n_ctx=context.n_ctx,
         n_ctx_train=C.llama_model_n_ctx_train(model),
         n_vocab=context.n_vocab,
-        device=device,
+        device=in_words(layers, context.n_threads),
         can_shift=context.can_shift and context.can_rewind,
         can_rewind=context.can_rewind,
         can_infill=infill is not None,
+        n_threads=context.n_threads,
+        threads_measured=options.n_threads is None,
+        layers=layers,
+        flash_attention=context.flash_attention,
     )
-
-
-def _device(lines: list[str], n_threads: int) -> str:
-    """Where the model computes, in words, from llama.cpp's log of loading it."""
-    cpu = f"CPU, {n_threads} thread{'s' if n_threads != 1 else ''}"
-    gpus = [line.split("(", 1)[1].split(")")[0] for line in lines if "using device " in line]
-    layers = [line.split("offloaded ")[1] for line in lines if "offloaded " in line]
-    if not gpus or not layers or layers[-1].startswith("0/"):
-        return cpu
-    share = layers[-1].split(" ")[0].replace("/", " of ")
-    return f"{' and '.join(gpus)}, {share} layers"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.engine import Capabilities, Event, LoadOptions, Request
+from studio.engine import Capabilities, Event, LoadOptions, Query, Request
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Ask:
     """Answer this; events carry the ticket."""
 
     ticket: int
-    request: Request
+    request: Request | Query
 
 
 @dataclass(frozen=True)

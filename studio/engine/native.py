@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,19 +18,19 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp.llama_cpp as C
 
-LOG_LINES = 400
-_WARNING = 3
 _CONTINUATION = 5
 
-_log: deque[str] = deque(maxlen=LOG_LINES)
+_captures: list[list[str]] = []
+"""Where the library's lines go; nowhere when nobody listens."""
 
 
 @C.llama_log_callback  # type: ignore[untyped-decorator]
 def _keep_log(level: int, text: bytes, _user: ctypes.c_void_p) -> None:
-    line = text.decode("utf-8", "replace")
     if level == _CONTINUATION:
         return
-    _log.append(("! " if level in (_WARNING, 4) else "  ") + line.rstrip())
+    line = text.decode("utf-8", "replace").rstrip()
+    for lines in _captures:
+        lines.append(line)
 
 
 def start() -> None:
@@ -42,13 +41,13 @@ def start() -> None:
 
 @contextlib.contextmanager
 def captured_log() -> Iterator[list[str]]:
-    """The library's log lines of the enclosed calls, when they are over."""
-    _log.clear()
+    """The library's log lines of the enclosed calls, all of them, as they come."""
     lines: list[str] = []
+    _captures.append(lines)
     try:
         yield lines
     finally:
-        lines.extend(line[2:] for line in _log)
+        _captures.pop()
 
 
 class AbortFlag:

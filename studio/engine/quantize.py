@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar, Literal
 
 from studio.engine import EngineError, ModelFileError
 from studio.engine.model_file import refuse_unfit
@@ -79,7 +79,7 @@ def file_type_of(path: Path) -> FileType | None:
     refuse_unfit(path)
     try:
         with path.open("rb") as file:
-            number = _metadata_number(file, "general.file_type", path.stat().st_size)
+            number = _Header(file, path.stat().st_size).number("general.file_type")
     except (OSError, ValueError, struct.error) as error:
         raise ModelFileError(
             f"‘{path.name}’ is cut short or damaged. Download it again or choose another one."
@@ -196,48 +196,49 @@ def _size(n_bytes: float) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
-# GGUF's kinds of values (ggml's docs/gguf.md): sizes of the plain ones in bytes.
-_PLAIN = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-_UINT32, _STRING, _ARRAY = 4, 8, 9
+class _Header:
+    """The metadata of a GGUF file (ggml's docs/gguf.md), read without llama.cpp.
 
+    Raises ValueError or struct.error when the file is damaged.
+    """
 
-def _metadata_number(file: BinaryIO, key: str, size: int) -> int | None:
-    """A uint32 of a GGUF file's metadata. Raises ValueError or struct.error if it is damaged."""
+    # Sizes in bytes of the kinds of values that have one.
+    _PLAIN: ClassVar = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    _UINT32, _STRING, _ARRAY = 4, 8, 9
 
-    def number(kind: str) -> int:
-        return int(struct.unpack(f"<{kind}", file.read(struct.calcsize(kind)))[0])
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
 
-    def skip(n: int) -> None:
-        if not 0 <= n <= size - file.tell():
-            raise ValueError(f"{n} bytes are more than there are")
-        file.seek(n, os.SEEK_CUR)
+    def number(self, key: str) -> int | None:
+        """The uint32 of this name, if there is one."""
+        self._file.seek(4 + 4 + 8)  # "GGUF", its version, the number of tensors
+        for _ in range(self._read("Q")):
+            name = self._file.read(self._within(self._read("Q")))
+            kind = self._read("I")
+            if name == key.encode() and kind == self._UINT32:
+                return self._read("I")
+            self._skip(kind)
+        return None
 
-    def skip_value(kind: int) -> None:
-        if kind in _PLAIN:
-            skip(_PLAIN[kind])
-        elif kind == _STRING:
-            skip(number("Q"))
-        elif kind == _ARRAY:
-            of, n = number("I"), number("Q")
-            if of in _PLAIN:
-                skip(_PLAIN[of] * n)
-            else:
-                for _ in range(n):
-                    skip_value(of)
+    def _read(self, kind: Literal["I", "Q"]) -> int:
+        n_bytes = struct.calcsize(f"<{kind}")
+        return int(struct.unpack(f"<{kind}", self._file.read(n_bytes))[0])
+
+    def _within(self, n_bytes: int) -> int:
+        if n_bytes > self._size - self._file.tell():
+            raise ValueError(f"{n_bytes} bytes are more than there are")
+        return n_bytes
+
+    def _skip(self, kind: int) -> None:
+        of, n = (self._read("I"), self._read("Q")) if kind == self._ARRAY else (kind, 1)
+        if of in self._PLAIN:
+            self._file.seek(self._within(self._PLAIN[of] * n), os.SEEK_CUR)
+        elif of == self._STRING:
+            for _ in range(n):
+                self._file.seek(self._within(self._read("Q")), os.SEEK_CUR)
         else:
-            raise ValueError(f"there is no kind of value {kind}")
-
-    file.seek(4 + 4 + 8)  # "GGUF", its version, the number of tensors
-    for _ in range(number("Q")):
-        length = number("Q")
-        if length > size:
-            raise ValueError("a name is longer than the file")
-        name = file.read(length).decode("utf-8", "replace")
-        kind = number("I")
-        if name == key and kind == _UINT32:
-            return number("I")
-        skip_value(kind)
-    return None
+            raise ValueError(f"a value of kind {of}")
 
 
 def main() -> int:

@@ -11,16 +11,18 @@ from studio.engine.context import Context, cores
 log = logging.getLogger(__name__)
 
 
-def settle_threads(context: Context, model: Path, memo: Path | None) -> None:
+def settle_threads(
+    context: Context, model: Path, memo: Path | None, *, again: bool = False
+) -> None:
     """Let `context` decode with the number of threads that is best for `model`.
 
-    It is kept in `memo`, a JSON file, and measured when that does not know it.
+    It is kept in `memo`, a JSON file, and measured when that does not know it, or `again`.
     """
     status = model.stat()
     key = f"{model.name} {status.st_size} {status.st_mtime_ns}, {cores()} cores"
     known = _read(memo)
     n = known.get(key)
-    if isinstance(n, int) and 1 <= n <= cores():
+    if isinstance(n, int) and 1 <= n <= cores() and not again:
         context.use_threads(n)
         return
     context.measure_threads()

@@ -18,7 +18,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from studio.engine import EngineError, Event, Finished, ModelFileError, Priority, Request
+from studio.engine import (
+    EngineError,
+    Event,
+    Finished,
+    ModelFileError,
+    Priority,
+    Query,
+    Request,
+    Tokenizing,
+)
 from studio.engine.llama import LlamaEngine
 from studio.engine.messages import (
     Ask,
@@ -38,9 +47,14 @@ log = logging.getLogger(__name__)
 @dataclass
 class _Job:
     ticket: int
-    request: Request
+    request: Request | Query
     steps: Iterator[Event | None]
     cancelled: bool = False
+
+    @property
+    def is_suggestion(self) -> bool:
+        """A newer one takes its place."""
+        return isinstance(self.request, Request) and self.request.priority is Priority.INLINE
 
 
 @dataclass
@@ -54,17 +68,22 @@ class _Jobs:
     _catching_up: Iterator[None] | None = None
 
     def add(self, ask: Ask) -> None:
-        job = _Job(ask.ticket, ask.request, self.engine.stream(ask.request))
-        inline = ask.request.priority is Priority.INLINE
+        request = ask.request
+        steps = (
+            self.engine.stream(request)
+            if isinstance(request, Request)
+            else self.engine.answer(request)
+        )
+        job = _Job(ask.ticket, request, steps)
         with self._changed:
-            if inline:
+            if job.is_suggestion:
                 for other in self._jobs:
-                    other.cancelled |= other.request.priority is Priority.INLINE
+                    other.cancelled |= other.is_suggestion
             self._jobs.append(job)
             running = self._running
             less_urgent = self._catching_up is not None
             if running:
-                less_urgent = running.cancelled or running.request.priority > job.request.priority
+                less_urgent = running.cancelled or self._presses(job, running)
             if less_urgent:
                 self.engine.interrupt()
             self._changed.notify()
@@ -91,6 +110,12 @@ class _Jobs:
             job = min(self._jobs, key=lambda j: (not j.cancelled, j.request.priority, j.ticket))
             self._running = job
             return job
+
+    @staticmethod
+    def _presses(job: _Job, running: _Job) -> bool:
+        """Whether the batch under way is given up for `job`. Tokenizing can wait for its end."""
+        is_quick = isinstance(job.request, Tokenizing)
+        return running.request.priority > job.request.priority and not is_quick
 
     def done(self, job: _Job) -> None:
         with self._changed:

@@ -5,6 +5,16 @@ from studio.manuscript.journal import Journal
 from studio.manuscript.lease import FileLease
 from studio.manuscript.project import TEXT_SUFFIXES, Project, same_file, words_and_numbers
 from studio.manuscript.recovery import Recovery, pending_recoveries, pending_untitled
+from studio.manuscript.steering import (
+    SteeringFiles,
+    begin_file,
+    find_steering,
+    lore_file,
+    memory_file,
+    note_file,
+    read_steering,
+    steering_home,
+)
 from studio.manuscript.text_file import (
     ASK_ABOVE_BYTES,
     Fingerprint,
@@ -26,12 +36,20 @@ __all__ = [
     "NotEncodable",
     "Project",
     "Recovery",
+    "SteeringFiles",
     "TextFile",
+    "begin_file",
     "changed_on_disk",
+    "find_steering",
+    "lore_file",
+    "memory_file",
+    "note_file",
     "pending_recoveries",
     "pending_untitled",
+    "read_steering",
     "read_text",
     "same_file",
+    "steering_home",
     "words_and_numbers",
     "write_text",
 ]

@@ -14,6 +14,12 @@ from studio.manuscript.errors import ManuscriptError, shown_in_full
 TEXT_SUFFIXES = frozenset(
     (".txt", ".text", ".md", ".markdown", ".rst", ".org", ".adoc", ".tex", ".fountain")
 )
+STEERING = "steering"
+"""The folder of a project in which memory, author's note and lore lie."""
+STEERING_BESIDE = ".steering"
+"""Ends the name of the same folder beside a file that was opened alone."""
+MEMORY, NOTE, LORE = "memory", "note", "lore"
+STEERING_SUFFIXES = (".md", ".txt")
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,17 @@ class Project:
         """The text files in the folder and below, as a reader would sort them.
 
         "Chapter 2" comes before "Chapter 10". Hidden files and folders are left out, as are linked
-        folders. Large folders take a while.
+        folders and what steers the model. Large folders take a while.
         """
         if self.root is None:
             return []
         found = []
         for folder, folders, files in os.walk(self.root):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [
+                name
+                for name in folders
+                if not name.startswith(".") and not is_steering_folder(Path(folder, name))
+            ]
             found += [
                 Path(folder, name)
                 for name in files
@@ -67,6 +77,14 @@ class Project:
             ]
         found = [path for path in found if path.is_file()]
         return sorted(found, key=_natural_order)
+
+
+def is_steering_folder(folder: Path) -> bool:
+    """Whether `folder` holds memory, note or lore. A novel may have a folder of this name, too."""
+    if folder.name != STEERING and not folder.name.endswith(STEERING_BESIDE):
+        return False
+    files = [folder / f"{name}{suffix}" for name in (MEMORY, NOTE) for suffix in STEERING_SUFFIXES]
+    return (folder / LORE).is_dir() or any(file.is_file() for file in files)
 
 
 def real_path(path: Path) -> Path:

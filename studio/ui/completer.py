@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from studio.engine import Ended, Event, Finished, Piece, Reading
+from studio.engine import (
+    Ended,
+    Evaluated,
+    Event,
+    Finished,
+    Piece,
+    Reading,
+    Scored,
+    Tokenized,
+)
 from studio.engine.client import Failed
 from studio.library.presets import presets
 from studio.settings import Settings
@@ -64,12 +73,21 @@ class Completer(QObject):
     state_changed = Signal(str)
     """Short words for the status bar."""
 
-    def __init__(self, editor: Editor, desk: Desk, parent: QObject | None = None) -> None:
+    prompt_read = Signal(object, int)
+    """The model has read a prompt (str) of so many tokens."""
+
+    def __init__(
+        self,
+        editor: Editor,
+        desk: Desk,
+        parent: QObject | None = None,
+        prompt_of: Callable[[str], str] = str,
+    ) -> None:
         super().__init__(parent or editor)
         self._editor = editor
         self._settings = desk.settings
         self._client = desk.client
-        self._policy = Completion(options_from(desk.settings.current))
+        self._policy = Completion(options_from(desk.settings.current), prompt_of)
         self._tickets: dict[int, int] = {}
         self._waiting: list[str] = []  # text of request `_waiting_for`, shown with the next frame
         self._waiting_for = 0
@@ -200,11 +218,15 @@ class Completer(QObject):
 
     def _ask(self, action: Ask) -> None:
         ask_id = action.ask_id
+
+        def heard(event: Event | Failed) -> None:
+            if isinstance(event, Finished):
+                self.prompt_read.emit(action.request.prompt, event.prompt_tokens)
+            self._on_event(ask_id, event)
+
         self._reading = None
         self._waiting.clear()
-        self._tickets[ask_id] = engine_bridge.ask(
-            self, self._client, action.request, lambda event: self._on_event(ask_id, event)
-        )
+        self._tickets[ask_id] = engine_bridge.ask(self, self._client, action.request, heard)
 
     def _cancel(self, ask_id: int) -> None:
         ticket = self._tickets.pop(ask_id, None)
@@ -230,8 +252,8 @@ class Completer(QObject):
                     self._failure = event.sentence
                     self.told.emit(event.sentence)
                 self._end(ask_id)
-            case Ended():
-                pass  # of one version; `Finished` follows
+            case Ended() | Tokenized() | Scored() | Evaluated():
+                pass  # the end of one version, and answers to what is not asked here
             case _:
                 assert_never(event)
 

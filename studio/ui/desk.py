@@ -9,6 +9,7 @@ from pathlib import Path
 from studio.engine import LoadOptions
 from studio.engine.client import EngineClient
 from studio.settings import Settings, SettingsStore
+from studio.writing.sounds import Sounds
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,5 @@ class Desk:
     """`--model` of the command line; takes precedence over the settings."""
     tuning_missing: Callable[[], str | None]
     """None if fine-tuning can be done here, else the sentence that says what to add."""
+    load_sounds: Callable[[], Sounds]
+    """How words sound; the first time takes a tenth of a second. Raises `LibraryError`."""

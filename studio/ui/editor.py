@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.manuscript.utf16 import Edit, length
 from studio.settings import SettingsStore
+from studio.ui import code_keys
 from studio.ui.ghost import GhostText
 from studio.ui.page import Page
 from studio.ui.plain_text import (
@@ -33,6 +34,10 @@ from studio.ui.plain_text import (
 from studio.ui.word_count import ParagraphCounts, count_words
 from studio.writing.completion import Around
 from studio.writing.context import from_paragraph, grid_start
+from studio.writing.languages import Language
+
+if TYPE_CHECKING:
+    from studio.ui.highlight import Highlighter
 
 AFTER_UNITS = 2_000
 """How much of the text after the cursor `around` tells."""
@@ -80,6 +85,8 @@ class Editor(Page):
     """Any other change of the text is over."""
     cursor_moved = Signal()
     """Cursor or selection moved without a change, or an input method began to compose."""
+    loaded = Signal()
+    """Another text was begun."""
     left = Signal()
     """The focus went to another part of the window."""
     word_count_changed = Signal(int)
@@ -90,7 +97,9 @@ class Editor(Page):
         self.keys_first: Callable[[QKeyEvent], bool] = lambda _: False
         """Is offered every key before the editor; answers whether it took it."""
         self.ghost = GhostText(self)
-        self.recoloured.connect(self.ghost.recolour)
+        self.recoloured.connect(self._recolour)
+        self._highlighter: Highlighter | None = None
+        self._language: Language | None = None
         self._length = 0
         self._endless: list[QTextCursor] = []  # in paragraphs too long to break between words
         self._edits: list[Edit] | None = None  # of the event that is being handled
@@ -130,6 +139,7 @@ class Editor(Page):
         self._own_undo_step = False
         self._last_place = self._place()
         self.cursor_moved.emit()
+        self.loaded.emit()
 
     def replace(self, at: int, removed: int, inserted: str) -> None:
         """Put `inserted` in the place of `removed` units, as one undo step."""
@@ -145,6 +155,31 @@ class Editor(Page):
         with self.reporting(silently=True):
             self._insert(cursor, text)
             self.setTextCursor(cursor)
+
+    @property
+    def language(self) -> Language | None:
+        """What the text is written in, if it is code."""
+        return self._language
+
+    def write_in(self, language: Language | None) -> None:
+        """Treat the text as code of this language, or as prose: colours, font, Enter and Tab."""
+        if language is self._language:
+            return
+        self._language = language
+        if self._highlighter:
+            self._highlighter.clear()
+            self._highlighter.deleteLater()
+        self._highlighter = None
+        if language:
+            from studio.ui.highlight import Highlighter  # here: prose does not need it
+
+            self._highlighter = Highlighter(self.document(), language)
+        self.show_as_code(language is not None)
+
+    def _recolour(self) -> None:
+        self.ghost.recolour()
+        if self._highlighter:
+            self._highlighter.recolour()
 
     def word_count(self) -> int:
         """Words in the text; of the part counted so far, for a moment after a long one opens."""
@@ -164,7 +199,7 @@ class Editor(Page):
         before = text_between(self.document(), start, position)
         end = min(position + AFTER_UNITS, self._length)
         return Around(
-            from_paragraph(before, at_beginning=start == 0),
+            from_paragraph(before, reach // 2) if start else before,
             text_between(self.document(), position, end),
         )
 
@@ -279,6 +314,9 @@ class Editor(Page):
         if self.keys_first(event):
             event.accept()
             return
+        if self._language and not self.isReadOnly() and self._code_key(event, self._language):
+            event.accept()
+            return
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             event = _without_shift(event)
         typing = with_newlines(event.text())
@@ -291,6 +329,18 @@ class Editor(Page):
                 self._own_undo_step = False
             else:
                 super().keyPressEvent(event)
+
+    def _code_key(self, event: QKeyEvent, language: Language) -> bool:
+        """Do what a key does in code only; whether it is such a key."""
+        edit = code_keys.edit_of(event, self.textCursor(), language)
+        if edit is None:
+            return False
+        with self.reporting(edit.typing):
+            cursor = edit.make()
+            self._own_undo_step = True
+            self.setTextCursor(cursor)
+            self.ensureCursorVisible()
+        return True
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         began = bool(event.preeditString()) and not self._composing

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 
-from studio.engine import Event, Request
+from studio.engine import Event, Query, Request
 from studio.engine.client import EngineClient, Failed
 from studio.ui.background import on_gui_thread
 
@@ -14,7 +14,7 @@ from studio.ui.background import on_gui_thread
 def ask(
     owner: QObject,
     client: EngineClient,
-    request: Request,
+    request: Request | Query,
     on_event: Callable[[Event | Failed], None],
 ) -> int:
     """Ask the model; `on_event` is called on the GUI thread, never after `owner` was deleted.

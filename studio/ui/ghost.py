@@ -14,6 +14,7 @@ from PySide6.QtGui import QPalette, QTextBlock, QTextCharFormat, QTextCursor, QT
 from PySide6.QtWidgets import QPlainTextEdit
 
 from studio.manuscript.utf16 import length
+from studio.ui.block_formats import put_midst
 
 MAX_PARAGRAPH_UNITS = 20_000
 """No grey text in a longer paragraph: each change of it lays out the whole paragraph again,
@@ -112,15 +113,12 @@ class GhostText:
         painted.start = self._at.positionInBlock()
         painted.length = length(self._painted)
         painted.format = grey
-        layout = block.layout()
-        layout.setPreeditArea(painted.start, self._painted)
-        layout.setFormats([painted])
+        put_midst(block.layout(), painted.start, self._painted, [painted])
         self._editor.document().markContentsDirty(block.position(), block.length())
 
     def _take_from(self, block: QTextBlock) -> None:
         if block.isValid() and block.layout().preeditAreaText():
-            block.layout().setPreeditArea(-1, "")
-            block.layout().clearFormats()
+            put_midst(block.layout(), -1, "")
             self._editor.document().markContentsDirty(block.position(), block.length())
 
     def _keep_newest_line_visible(self) -> None:

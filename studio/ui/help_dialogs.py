@@ -34,6 +34,11 @@ LICENCES = (
         "https://github.com/abetlen/llama-cpp-python/blob/main/LICENSE.md",
     ),
     (
+        "CMU Pronouncing Dictionary",
+        "BSD 2-Clause",
+        "https://github.com/cmusphinx/cmudict/blob/master/LICENSE",
+    ),
+    (
         "SmolLM2-135M-Instruct, the included model",
         "Apache 2.0",
         "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",

@@ -10,7 +10,9 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from studio.ui.model_menu import ModelMenu
+from studio.ui.steering_menu import SteeringMenu
 from studio.writing.completion import Amount
+from studio.writing.craft import Craft
 
 if TYPE_CHECKING:
     from studio.ui.window import Window
@@ -30,6 +32,7 @@ class Menus:
         self._edit()
         self._view()
         self._suggest()
+        self._steering()
         self.model = ModelMenu(window.model, window.memory, window)
         self._bar.addMenu(self.model)
         self._tuning()
@@ -41,6 +44,11 @@ class Menus:
         self.suggestions.setChecked(settings.suggestions)
         for action in self._themes.actions():
             action.setChecked(action.data() == settings.theme)
+
+    def show_craft(self) -> None:
+        """Check what the text is taken for."""
+        for action in self._crafts.actions():
+            action.setChecked(action.data() == self._window.craft.chosen)
 
     def _file(self) -> None:
         window = self._window
@@ -143,6 +151,23 @@ class Menus:
             action.setCheckable(True)
             action.setData(name)
             self._themes.addAction(action)
+        crafts = menu.addMenu("&Craft")
+        crafts.setToolTipsVisible(True)
+        self._crafts = QActionGroup(window)
+        for craft, label, tip in (
+            (None, "&As the file says", "See from the file's name and headings what it is"),
+            (Craft.STORY, "&Story", "Paragraphs and dialogue"),
+            (
+                Craft.LYRICS,
+                "&Lyrics and verse",
+                "Lines and stanzas, with their syllables and rhymes in the margin",
+            ),
+            (Craft.CODE, "&Code", "The source of a program"),
+        ):
+            action = self._add(crafts, label, tip, partial(window.craft.choose, craft))
+            action.setCheckable(True)
+            action.setData(craft)
+            self._crafts.addAction(action)
         self.files = self._check(
             menu,
             "&Files",
@@ -205,6 +230,29 @@ class Menus:
             ("Take the next s&entence\tCtrl+Down", "Take its next sentence", Amount.SENTENCE),
         ):
             self._add(menu, label, tip, partial(completer.accept, amount))
+
+        menu.addSeparator()
+        self._add(
+            menu,
+            "Ask for a &line…",
+            "Ask for a line of verse with a rhyme and a number of syllables",
+            self._window.line_bar.open,
+            ["Ctrl+Shift+L"],
+        )
+
+    def _steering(self) -> None:
+        window = self._window
+        menu = self.steering = SteeringMenu(window.steered, window.editor, window)
+        menu.open_wanted.connect(window.open)
+        self._bar.addMenu(menu)
+        menu.addSeparator()
+        self.sees = self._check(
+            menu,
+            "&What the model sees",
+            "Show the text that the model is given, and where each part comes from",
+            window.show_what_the_model_sees,
+            ["Ctrl+Shift+M"],
+        )
 
     def _tuning(self) -> None:
         menu = self._menu("&Tuning")

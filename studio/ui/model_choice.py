@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from studio.engine import LoadOptions
+from studio.engine import Capabilities, LoadOptions
 from studio.engine.client import Down, LoadFailed, Loading, Ready, Restarting, Status
 from studio.library import LibraryError
 from studio.settings import Settings, SettingsError
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 STOPPED = "model stopped"
 REFUSED = "model refused"
+_WHEN_LOADED = ("n_ctx", "model_path", "n_threads", "gpu_layers", "flash_attention", "kv_type")
 SETTLE_MS = 800
 """A setting of the model that is being turned is left alone for this long before a reload."""
 
@@ -49,7 +52,7 @@ class ModelChoice(QObject):
         self._included: Path | None = None
         self._looking = ""  # what is done in the background to have the included model
         self._ever_ready = False
-        self._path_before: str | None = None  # the setting, before a new one is tried
+        self._before: Settings | None = None  # as they were, while changed ones are tried
         self._applied = desk.settings.current
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -75,6 +78,13 @@ class ModelChoice(QObject):
         if ready is not None:
             return f"{ready.name} on {ready.device}"
         return self._looking or "no model"
+
+    @property
+    def ready(self) -> Capabilities | None:
+        """What answers, unless something else is being loaded or tried."""
+        if isinstance(self._status, Loading | Restarting | Down):
+            return None
+        return self._desk.client.capabilities
 
     @property
     def path(self) -> Path | None:
@@ -105,7 +115,7 @@ class ModelChoice(QObject):
         """Go back to the model that comes with Lamplight."""
         self.over.emit(REFUSED)
         self._chosen = None
-        self._keep("")
+        self._keep(model_path="")
         self._load_included()
 
     def start_again(self) -> None:
@@ -115,15 +125,21 @@ class ModelChoice(QObject):
         else:
             self.start()
 
+    def measure_again(self) -> None:
+        """Load what answers once more and find out how many threads are fastest."""
+        if self._asked:
+            self._load(self._asked.path, measure_threads=True)
+
     def end(self) -> None:
         """Hear no more of the client and the settings."""
         for stop in self._stop_listening:
             stop()
 
-    def _load(self, path: Path) -> None:
+    def _load(self, path: Path, *, measure_threads: bool = False) -> None:
         settings = self._desk.settings.current
         self._applied = settings
-        self._asked = self._desk.load_options(settings, path)
+        options = self._desk.load_options(settings, path)
+        self._asked = replace(options, measure_threads=measure_threads)
         self._desk.client.load(self._asked)
 
     def _load_included(self) -> None:
@@ -160,7 +176,7 @@ class ModelChoice(QObject):
         match status:
             case Ready():
                 self._ever_ready = True
-                self._path_before = None
+                self._before = None
                 self.over.emit(STOPPED)
                 self._keep_choice()
             case LoadFailed(path, sentence):
@@ -175,9 +191,10 @@ class ModelChoice(QObject):
     def _failed(self, path: Path, sentence: str) -> None:
         """Once a model has answered, the client itself goes back to it."""
         self._chosen = None
-        if self._path_before is not None:
-            self._keep(self._path_before)
-            self._path_before = None
+        if self._before is not None:
+            before, self._before = self._before, None
+            self._keep(**_of_model(before))
+            sentence = f"{sentence} The settings are as they were before."
         if self._ever_ready or path == self._included:
             self._complain(REFUSED, sentence)
         else:
@@ -193,15 +210,15 @@ class ModelChoice(QObject):
             return
         self._chosen = None
         self._memory.add("models", path)
-        self._keep(str(path))
+        self._keep(model_path=str(path))
 
-    def _keep(self, model_path: str) -> None:
-        """Keep the choice without loading because of it."""
+    def _keep(self, **values: Any) -> None:
+        """Keep settings of the model without loading because of them."""
+        self._applied = replace(self._applied, **values)
         try:
-            self._desk.settings.change(model_path=model_path)
+            self._desk.settings.change(**values)
         except SettingsError as error:
             self.told.emit(Notice(str(error)))
-        self._settle.stop()
 
     def _on_settings(self, settings: Settings) -> None:
         if _of_model(settings) != _of_model(self._applied):
@@ -210,14 +227,15 @@ class ModelChoice(QObject):
     def _apply_settings(self) -> None:
         """The writer changed what only takes effect when a model is loaded."""
         settings = self._desk.settings.current
-        before, self._applied = self._applied, settings
-        if settings.model_path != before.model_path:
-            self._path_before = before.model_path
-            if settings.model_path:
-                self._load(Path(settings.model_path))
-            else:
-                self._load_included()
-        elif self._asked and _of_model(settings) != _of_model(before):
+        applied, self._applied = self._applied, settings
+        if _of_model(settings) == _of_model(applied):
+            return
+        self._before = self._before or applied
+        if settings.model_path != applied.model_path and not settings.model_path:
+            self._load_included()
+        elif settings.model_path != applied.model_path:
+            self._load(Path(settings.model_path))
+        elif self._asked:
             self._load(self._asked.path)
 
 
@@ -230,5 +248,6 @@ def model_file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
     return dialog
 
 
-def _of_model(settings: Settings) -> tuple[int, int, int, str]:
-    return (settings.n_ctx, settings.n_threads, settings.gpu_layers, settings.model_path)
+def _of_model(settings: Settings) -> dict[str, Any]:
+    """The settings that take effect when a model is loaded."""
+    return {key: getattr(settings, key) for key in _WHEN_LOADED}

@@ -9,10 +9,12 @@ from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPalette, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPlainTextEdit, QStyle, QWidget
 
 from studio.settings import Settings, SettingsError, SettingsStore
-from studio.ui.theme import writing_font
+from studio.ui.theme import code_font, writing_font
 
 _EDGE_PX = 16
 _TAB_SPACES = 4
+_CODE_CHARS = 100
+"""The least width of a column of code: what many programs are formatted to."""
 _WHEEL_STEP = 120
 """What QWheelEvent.angleDelta says for one notch of a wheel."""
 
@@ -28,6 +30,8 @@ class Page(QPlainTextEdit):
         super().__init__(parent)
         self._settings = settings
         self._wheel = 0
+        self._left_px = 0
+        self._code = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setCursorWidth(2)
         self.document().setDocumentMargin(_EDGE_PX)
@@ -73,13 +77,23 @@ class Page(QPlainTextEdit):
         except SettingsError as error:
             self.told.emit(str(error))
 
+    def show_as_code(self, code: bool) -> None:
+        """Set the text as code is set, or as prose."""
+        self._code = code
+        self._take(self._settings.current)
+
     # -- font and column ---------------------------------------------------------------------
 
     def _take(self, settings: Settings) -> None:
-        font = writing_font(settings)
+        font = code_font(settings) if self._code else writing_font(settings)
         if font != self.font():
             self.setFont(font)
             self.setTabStopDistance(_TAB_SPACES * QFontMetricsF(font).horizontalAdvance(" "))
+        self._fit_column()
+
+    def keep_left_free(self, px: int) -> None:
+        """Leave at least so much room beside the column, for what is shown there."""
+        self._left_px = px
         self._fit_column()
 
     def _fit_column(self) -> None:
@@ -89,12 +103,15 @@ class Page(QPlainTextEdit):
         """
         left = right = 0
         chars = self._settings.current.line_width_chars
+        if chars and self._code:
+            chars = max(chars, _CODE_CHARS)
         if chars:
             column_px = chars * QFontMetricsF(self.font()).averageCharWidth() + 2 * _EDGE_PX
             bar_px = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent, None, self)
             left = right = max(0, (self.width() - bar_px - math.ceil(column_px)) // 2)
             if self.verticalScrollBar().maximum() == 0:
                 right += bar_px
+        left = max(left, self._left_px)
         margins = self.viewportMargins()
         if (margins.left(), margins.right()) != (left, right):
             self.setViewportMargins(left, 0, right, 0)

@@ -5,7 +5,7 @@ What is changed holds at once, in every window; there is nothing to confirm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -37,16 +37,21 @@ BIGGEST = 2**31 - 1
 LEAST = {
     "line_width_chars": "the whole window",
     "n_threads": "automatic",
-    "gpu_layers": "all layers",
+    "gpu_layers": "as many as fit",
 }
 """What the least value means where it is not a number like the others."""
 OWN_FONT = "Lamplight’s choice"
 
 
 class SettingsDialog(QDialog):
-    """One page for each group of settings."""
+    """One page for each group of settings. `heads` are shown above the settings of a group."""
 
-    def __init__(self, store: SettingsStore, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        store: SettingsStore,
+        parent: QWidget | None = None,
+        heads: Mapping[str, QWidget] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -58,7 +63,8 @@ class SettingsDialog(QDialog):
         self._groups: list[list[Declared]] = []
         for group, declared in groupby(Settings.declared(), key=lambda each: each.group):
             self._groups.append(list(declared))
-            self._pages.addTab(self._page(self._groups[-1]), group)
+            head = heads.get(group) if heads else None
+            self._pages.addTab(self._page(self._groups[-1], head), group)
         self._complaint = QLabel()
         self._complaint.setWordWrap(True)
         self._complaint.setTextFormat(Qt.TextFormat.PlainText)
@@ -87,11 +93,14 @@ class SettingsDialog(QDialog):
             if self._pages.tabText(i) == group:
                 self._pages.setCurrentIndex(i)
 
-    def _page(self, declared: list[Declared]) -> QWidget:
+    def _page(self, declared: list[Declared], head: QWidget | None) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(4)
+        if head:
+            column.addWidget(head)
+            column.addSpacing(14)
         for each in declared:
             control = _control(each, partial(self._change, each.key))
             self._controls[each.key] = control
@@ -169,9 +178,11 @@ def _control_of(each: Declared, changed: Callable[[Any], None]) -> _Control:
         box.toggled.connect(changed)
         return _Control(box, box.setChecked)
     if each.choices:
-        return _choice([(choice.capitalize(), choice) for choice in each.choices], changed)
-    if each.key == "font_family":
+        return _choice(list(zip(each.words, each.choices, strict=True)), changed)
+    if each.key in ("font_family", "code_font_family"):
         families = [family for family in QFontDatabase.families() if not family.startswith(".")]
+        if each.key == "code_font_family":
+            families = [family for family in families if QFontDatabase.isFixedPitch(family)]
         return _choice([(OWN_FONT, ""), *((name, name) for name in families)], changed)
     if isinstance(each.default, int):
         return _whole_number(each, changed)

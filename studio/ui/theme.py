@@ -16,6 +16,18 @@ from studio.settings import Settings, SettingsStore
 
 
 @dataclass(frozen=True)
+class CodeColours:
+    """The parts of code (`studio.writing.lexing.Part`), as #rrggbb on paper."""
+
+    comment: str
+    string: str
+    number: str
+    keyword: str
+    definition: str
+    builtin: str
+
+
+@dataclass(frozen=True)
 class Colours:
     """All colours of one theme, as #rrggbb."""
 
@@ -39,6 +51,11 @@ class Colours:
     added_word: str
     removed: str
     removed_word: str
+    memory: str
+    """Ground of what the model is given of the memory; the same for lore and note."""
+    lore: str
+    note: str
+    code: CodeColours
 
 
 LIGHT = Colours(
@@ -60,6 +77,17 @@ LIGHT = Colours(
     added_word="#b4dba6",
     removed="#f9e3de",
     removed_word="#f0b8ac",
+    memory="#d9e6f4",
+    lore="#e2edc9",
+    note="#f4dceb",
+    code=CodeColours(
+        comment="#4d7168",
+        string="#3b6e22",
+        number="#1f5f99",
+        keyword="#93305f",
+        definition="#85500a",
+        builtin="#5249a8",
+    ),
 )
 
 DARK = Colours(
@@ -81,6 +109,17 @@ DARK = Colours(
     added_word="#3f6632",
     removed="#44241f",
     removed_word="#7d3a30",
+    memory="#20384f",
+    lore="#33431d",
+    note="#522d47",
+    code=CodeColours(
+        comment="#83a99c",
+        string="#a3c98c",
+        number="#8dbbe6",
+        keyword="#e79dba",
+        definition="#e6c07a",
+        builtin="#b9b3f2",
+    ),
 )
 
 WRITING_FONTS = (
@@ -96,6 +135,19 @@ WRITING_FONTS = (
     "DejaVu Serif",
 )
 """Fonts to write with, the best first; the first one that is installed is used."""
+
+CODE_FONTS = (
+    "JetBrains Mono",
+    "Cascadia Code",
+    "Source Code Pro",
+    "SF Mono",
+    "Menlo",
+    "Consolas",
+    "Noto Sans Mono",
+    "DejaVu Sans Mono",
+    "Liberation Mono",
+)
+"""The same for code."""
 
 
 def palette_of(colours: Colours) -> QPalette:
@@ -140,6 +192,17 @@ def writing_font(settings: Settings) -> QFont:
     chosen = (settings.font_family,) if settings.font_family else ()
     font.setFamilies([*chosen, *WRITING_FONTS])
     font.setStyleHint(QFont.StyleHint.Serif)
+    font.setPointSize(settings.font_size_pt)
+    return font
+
+
+def code_font(settings: Settings) -> QFont:
+    """The font of code: the writer's, or the best one that is installed with even widths."""
+    font = QFont()
+    chosen = (settings.code_font_family,) if settings.code_font_family else ()
+    font.setFamilies([*chosen, *CODE_FONTS])
+    font.setStyleHint(QFont.StyleHint.Monospace)
+    font.setFixedPitch(True)
     font.setPointSize(settings.font_size_pt)
     return font
 

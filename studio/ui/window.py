@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -12,17 +12,26 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 from studio.manuscript import TEXT_SUFFIXES, same_file
 from studio.settings import Settings, SettingsError
 from studio.ui.completer import Completer
+from studio.ui.craft_choice import CraftChoice
 from studio.ui.desk import Desk
 from studio.ui.document import Document
 from studio.ui.editor import Editor
 from studio.ui.files_panel import FilesPanel
 from studio.ui.filing import Filing
 from studio.ui.find_bar import FindBar
+from studio.ui.line_bar import LineBar
 from studio.ui.memory import Memory
 from studio.ui.menus import Menus
 from studio.ui.model_choice import ModelChoice
 from studio.ui.notice import Notice, NoticeBar
 from studio.ui.status_bar import WritingStatusBar
+from studio.ui.steered import Steered
+from studio.ui.verse_margin import VerseMargin
+from studio.writing.craft import Craft
+from studio.writing.languages import CODE_SUFFIXES, language_of
+
+if TYPE_CHECKING:
+    from studio.ui.sees_panel import SeesPanel
 
 FIRST_SIZE = QSize(1000, 720)
 SMALLEST = QSize(620, 360)  # both panels and a notice fit
@@ -48,12 +57,17 @@ class Window(QMainWindow):
         self.editor = Editor(desk.settings)
         self.editor.setAccessibleName("Text")
         self.editor.setPlaceholderText(EMPTY)
-        self.completer = Completer(self.editor, desk, self)
+        self.steered = Steered(desk, self)
+        self.completer = Completer(self.editor, desk, self, self.steered.prompt)
         self.find_bar = FindBar(self.editor)
+        self.line_bar = LineBar(self.editor, desk)
+        self.verse_margin = VerseMargin(self.editor, desk.load_sounds)
         self.notices = NoticeBar()
         self.document = Document(self.editor, desk.data_dir, self)
+        self.craft = CraftChoice(self.editor, self.document)
         self.filing = Filing(self, self.document, self.notices, memory)
         self._files: FilesPanel | None = None
+        self._sees: SeesPanel | None = None
         self._settled = False
         self._alone = False
         inside = QWidget()
@@ -62,6 +76,7 @@ class Window(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.editor, 1)
         column.addWidget(self.find_bar)
+        column.addWidget(self.line_bar)
         column.addWidget(self.notices)
         self.setCentralWidget(inside)
         self.setFocusProxy(self.editor)
@@ -73,6 +88,7 @@ class Window(QMainWindow):
         self.resize(FIRST_SIZE)
         self._connect()
         self._show_document()
+        self._show_craft()
         self._take(desk.settings.current)
         self.editor.setFocus()
 
@@ -91,8 +107,11 @@ class Window(QMainWindow):
         dialog = QFileDialog(self, "Open", str(self._folder_to_open()))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        patterns = " ".join(f"*{suffix}" for suffix in sorted(TEXT_SUFFIXES))
-        dialog.setNameFilters([f"Texts ({patterns})", "All files (*)"])
+        texts, code = (
+            " ".join(f"*{suffix}" for suffix in sorted(suffixes))
+            for suffixes in (TEXT_SUFFIXES, CODE_SUFFIXES)
+        )
+        dialog.setNameFilters([f"Texts ({texts})", f"Code ({code})", "All files (*)"])
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
         dialog.open()
 
@@ -112,6 +131,7 @@ class Window(QMainWindow):
         self.menus.files.setChecked(True)
         self.show_files(True)
         self._files_panel().show_folder(folder)
+        self.steered.follow(self.document.path, folder)
 
     def place_as_before(self) -> None:
         """Put it where the window that was closed last was."""
@@ -134,14 +154,27 @@ class Window(QMainWindow):
 
     def settings(self) -> None:
         """Open the settings."""
-        from studio.ui.settings_dialog import SettingsDialog  # here: not needed to start
+        from studio.ui.runs_on import RunsOn  # here: not needed to start
+        from studio.ui.settings_dialog import SettingsDialog
 
-        SettingsDialog(self.desk.settings, self).open()
+        heads = {"Machine": RunsOn(self.model, self.desk.settings)}
+        SettingsDialog(self.desk.settings, self, heads).open()
 
     def show_files(self, shown: bool) -> None:
         """Show or hide the texts of the folder."""
         if shown or self._files:
             self._files_panel().setVisible(shown)
+
+    def show_what_the_model_sees(self, shown: bool) -> None:
+        """Show or hide the prompt beside the text."""
+        if self._sees is None and shown:
+            from studio.ui.sees_panel import SeesPanel  # here: not needed to start
+
+            self._sees = SeesPanel(self.editor, self.desk.settings, self.steered, self)
+            self._sees.visibilityChanged.connect(self._panel_shown)
+            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._sees)
+        if self._sees:
+            self._sees.setVisible(shown)
 
     def show_full_screen(self, full: bool) -> None:
         """Use the whole screen, or a window on it."""
@@ -157,6 +190,7 @@ class Window(QMainWindow):
         self.menuBar().setVisible(not alone)
         self.status.setVisible(not alone)
         self.show_files(not alone and self.menus.files.isChecked())
+        self.show_what_the_model_sees(not alone and self.menus.sees.isChecked())
         self.show_full_screen(alone)
         if alone:
             self.notices.show_notice(Notice(FOCUS_MODE, topic=FOCUS_MODE))
@@ -193,6 +227,8 @@ class Window(QMainWindow):
             parts.append((self.notices, self.notices.take_focus))
         if self._files and self._files.isVisible():
             parts.append((self._files, self._files.take_focus))
+        if self._sees and self._sees.isVisible():
+            parts.append((self._sees, self._sees.take_focus))
         if self.status.isVisible():
             parts.append((self.status, self.status.take_focus))
         focused = self.focusWidget()
@@ -213,8 +249,13 @@ class Window(QMainWindow):
         self.document.told.connect(self.notices.show_notice)
         self.document.over.connect(self.notices.withdraw)
         self.completer.told.connect(self.notices.tell)
+        self.completer.prompt_read.connect(self.steered.learn)
+        self.steered.told.connect(self.notices.show_notice)
+        self.steered.over.connect(self.notices.withdraw)
         self.completer.state_changed.connect(self.status.show_state)
         self.editor.told.connect(self.notices.tell)
+        self.line_bar.told.connect(self.notices.tell)
+        self.craft.changed.connect(self._show_craft)
         self.notices.left.connect(self.editor.setFocus)
         stop = self.desk.settings.listen(self._take)
         self.closed.connect(stop)
@@ -229,21 +270,32 @@ class Window(QMainWindow):
             name = f"Opening {document.opening.name}…"
         self.setWindowTitle(f"{name}[*] — Lamplight")
         self.setWindowModified(document.modified)
+        self.editor.write_in(language_of(document.path))
         if self._files:
             self._files.mark(document.path)
+        self.steered.follow(document.path, document.folder)
+
+    def _show_craft(self) -> None:
+        self.menus.show_craft()
+        self.verse_margin.show_for_verse(self.craft.craft is Craft.LYRICS)
 
     def _files_panel(self) -> FilesPanel:
         if self._files is None:
-            self._files = FilesPanel(tuple(sorted(TEXT_SUFFIXES)), self)
+            self._files = FilesPanel(tuple(sorted(TEXT_SUFFIXES | CODE_SUFFIXES)), self)
             self._files.chosen.connect(self._open_from_folder)
             self._files.folder_wanted.connect(self.open_folder_dialog)
-            self._files.visibilityChanged.connect(self._files_shown)
+            self._files.visibilityChanged.connect(self._panel_shown)
             self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self._files)
         return self._files
 
-    def _files_shown(self, _: bool) -> None:
-        if self._files and not self._alone:
+    def _panel_shown(self, _: bool) -> None:
+        """A panel may also be closed by its own cross."""
+        if self._alone:
+            return
+        if self._files:
             self.menus.files.setChecked(not self._files.isHidden())
+        if self._sees:
+            self.menus.sees.setChecked(not self._sees.isHidden())
 
     def _open_from_folder(self, path: Path) -> None:
         if not same_file(path, self.document.path):
@@ -260,6 +312,7 @@ class Window(QMainWindow):
         super().changeEvent(event)
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.document.watch.look()
+            self.steered.look()
         elif event.type() is QEvent.Type.WindowStateChange:
             self.menus.full_screen.setChecked(self.isFullScreen())
 

@@ -109,10 +109,10 @@ def heals_draft(before: str) -> bool:
     return not before[-1:].isalnum()
 
 
-def suggestion(before: str, max_tokens: int) -> Request:
-    """What is asked for a suggestion after `before`: the likeliest end of the line."""
+def suggestion(prompt: str, max_tokens: int) -> Request:
+    """What is asked for a suggestion after `prompt`: the likeliest end of the line."""
     return Request(
-        prompt=before,
+        prompt=prompt,
         max_tokens=max_tokens,
         sampling=GREEDY,
         stop=("\n",),
@@ -144,8 +144,12 @@ class Completion:
     back by nothing: the machine has already taken it into account.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(
+        self, options: Options | None = None, prompt_of: Callable[[str], str] = str
+    ) -> None:
+        """`prompt_of` makes of the text before the cursor what the model is given."""
         self._options = options or Options()
+        self._prompt_of = prompt_of
         self._around = Around("", "")
         self._grey: _Grey | None = None
         self._ask_at_ms: float | None = None
@@ -218,7 +222,7 @@ class Completion:
         self._tries = self._tries + 1 if again else 0
         sampling = self._options.draft_sampling
         request = Request(
-            prompt=around.before,
+            prompt=self._prompt_of(around.before),
             max_tokens=self._options.draft_tokens,
             sampling=replace(sampling, seed=(sampling.seed + self._tries) % 2**31),
             heal=heals_draft(around.before),
@@ -289,7 +293,8 @@ class Completion:
     def _ask_suggestion(self) -> list[Action]:
         if not self._options.enabled or not self._worth_asking():
             return []
-        request = suggestion(self._around.before, self._options.suggestion_tokens)
+        prompt = self._prompt_of(self._around.before)
+        request = suggestion(prompt, self._options.suggestion_tokens)
         return [self._begin(Kind.SUGGESTION, request)]
 
     def _begin(self, kind: Kind, request: Request) -> Ask:

@@ -81,7 +81,7 @@ def test_a_missing_part_is_named_and_so_is_the_way_to_get_it(
     model: ModelInParts, tmp_path: Path
 ) -> None:
     missing = dataclasses.replace(model, parts=(*model.parts, ("not_there_at_all", "model.3")))
-    with pytest.raises(LibraryError, match="not_there_at_all is missing. make test installs it"):
+    with pytest.raises(LibraryError, match=r"not_there_at_all is missing\. make test installs it"):
         missing.assembled(tmp_path)
 
 

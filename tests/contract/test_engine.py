@@ -1,4 +1,8 @@
-"""What every engine promises, tried on each there is, with real models."""
+"""What every engine promises, tried on each there is, with both real models.
+
+The default one (llama architecture, 49k tokens) and Gemma 3 (sliding-window attention, 262k
+tokens, byte fallback, a BOS of its own).
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,22 @@ from studio.engine import (
     GREEDY,
     Ended,
     Engine,
+    Evaluating,
     Event,
     Finished,
     LoadOptions,
     Piece,
+    Query,
     Reading,
     Request,
     RequestError,
     Sampling,
+    Scored,
+    Scoring,
+    Tokenized,
+    Tokenizing,
     Why,
+    logits_of,
 )
 
 STORY = (
@@ -30,17 +41,26 @@ STORY = (
 )
 
 
+@pytest.fixture(scope="module", params=["model_path", "gemma_path"])
+def options(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> LoadOptions:
+    """How to open a model, the threads measured once."""
+    memo = tmp_path_factory.mktemp("threads") / "threads.json"
+    return LoadOptions(request.getfixturevalue(request.param), n_ctx=1024, threads_memo=memo)
+
+
 @pytest.fixture(scope="module")
-def engine(model_path: Path) -> Iterator[Engine]:
+def engine(options: LoadOptions) -> Iterator[Engine]:
     from studio.engine.llama import LlamaEngine
 
-    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    engine = LlamaEngine(options)
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def new_engine(model_path: Path) -> Iterator[Callable[[], Engine]]:
+def new_engine(options: LoadOptions) -> Iterator[Callable[[], Engine]]:
     """Engines with an empty cache. llama.cpp's arithmetic for one row differs from that for
     several, so answers are compared between engines that evaluate in the same batches."""
     from studio.engine.llama import LlamaEngine
@@ -48,11 +68,22 @@ def new_engine(model_path: Path) -> Iterator[Callable[[], Engine]]:
     opened: list[Engine] = []
 
     def open_one() -> Engine:
-        opened.append(LlamaEngine(LoadOptions(model_path, n_ctx=1024)))
+        opened.append(LlamaEngine(options))
         return opened[-1]
 
     yield open_one
     for engine in opened:
+        engine.close()
+
+
+@pytest.fixture(scope="module")
+def twins(options: LoadOptions) -> Iterator[tuple[Engine, Engine]]:
+    """Two engines that are asked the same in the same order: as good as fresh ones."""
+    from studio.engine.llama import LlamaEngine
+
+    engines = LlamaEngine(options), LlamaEngine(options)
+    yield engines
+    for engine in engines:
         engine.close()
 
 
@@ -63,6 +94,10 @@ def fresh(new_engine: Callable[[], Engine]) -> Engine:
 
 def events(engine: Engine, request: Request) -> list[Event]:
     return [event for event in engine.stream(request) if event is not None]
+
+
+def answers(engine: Engine, query: Query) -> list[Event]:
+    return [event for event in engine.answer(query) if event is not None]
 
 
 def texts(engine: Engine, request: Request) -> list[str]:
@@ -141,6 +176,28 @@ def test_an_edit_in_the_middle_changes_nothing_of_the_answer(engine: Engine, fre
     assert texts(engine, greedy(edited)) == texts(fresh, greedy(edited))
 
 
+def days(first: int, last: int) -> str:
+    return "\n\n".join(
+        f"{i}. On day {i * 7} he wrote of wind and rain." for i in range(first, last)
+    )
+
+
+def test_the_capabilities_say_what_a_text_that_moves_on_costs(engine: Engine) -> None:
+    """Its first part leaves the context, and only those that can shift need not read it again."""
+    finished(engine, greedy(days(0, 30)))
+    moved = finished(engine, greedy(days(8, 31)))
+    unread = moved.prompt_tokens - moved.reused_tokens
+    assert moved.exact is not engine.capabilities.can_shift
+    assert (unread < 40) is engine.capabilities.can_shift
+
+
+def test_the_capabilities_say_what_an_edit_at_the_end_costs(engine: Engine) -> None:
+    finished(engine, greedy(days(40, 60) + " The end came late."))
+    edited = finished(engine, greedy(days(40, 60) + " The sea was calm."))
+    unread = edited.prompt_tokens - edited.reused_tokens
+    assert (unread < 10) is engine.capabilities.can_rewind
+
+
 def test_going_back_and_forth_between_two_texts_evaluates_neither_again(engine: Engine) -> None:
     other = "Dear Margaret, the garden is full of rain and I have not slept since Tuesday. " * 3
     for text in (STORY * 2, other):
@@ -183,11 +240,14 @@ def test_no_further_token_is_evaluated_while_a_word_is_typed(engine: Engine) -> 
 
 
 def test_half_a_character_is_never_told(engine: Engine) -> None:
-    request = Request("海边的灯塔里住着一个老人。他", max_tokens=40, sampling=Sampling(seed=5))
-    for event in events(engine, request):
-        if isinstance(event, Piece):
-            assert "\ufffd" not in event.text or event.text.isprintable()
-            event.text.encode("utf-8")
+    """Both models spell some of these characters in two tokens or three."""
+    request = greedy("海边的灯塔里住着一个老人。🙂他", 40, alternatives=1)
+    pieces = [e for e in events(engine, request) if isinstance(e, Piece)]
+    spelled = b"".join(token.spelling for piece in pieces for token in piece.tokens)
+    for piece in pieces:
+        assert "\ufffd" not in piece.text
+    assert len(pieces) > 10
+    assert spelled.decode().endswith("".join(piece.text for piece in pieces))
 
 
 def test_a_stop_text_ends_a_version_and_is_not_part_of_it(engine: Engine) -> None:
@@ -265,10 +325,23 @@ def test_an_empty_prompt_gets_an_answer(engine: Engine) -> None:
     assert finished(engine, greedy("", 4)).generated_tokens == 4
 
 
+def after_the_first(engine: Engine, first: str, rest: str) -> bytes:
+    """What the scored tokens of a text spell: those after its BOS, or after its first token."""
+    return (first + rest if engine.tokenize("") else rest).encode()
+
+
 def test_tokens_spell_the_text(engine: Engine) -> None:
-    text = "Ein Käse für Zoë – 海 🙂\n\n\tdef f(x): return x"
-    assert engine.tokenize(text)
-    assert engine.tokenize("<|im_start|>") != engine.tokenize("<|im_start|>", special=True)
+    rest = " Käse für Zoë – 海 🙂\n\n\tdef f(x): return x"
+    spelled = b"".join(token.spelling for token in engine.score("Ein" + rest).tokens)
+    assert spelled == after_the_first(engine, "E", "in" + rest)
+
+
+def test_what_looks_like_a_special_token_is_read_as_letters(engine: Engine) -> None:
+    special = {"llama": "<|im_start|>", "gemma3": "<start_of_turn>"}
+    text = special[engine.capabilities.architecture]
+    n_bos = len(engine.tokenize(""))
+    assert len(engine.tokenize(text, special=True)) == n_bos + 1
+    assert len(engine.tokenize(text)) > n_bos + 1
 
 
 def test_a_sentence_is_likelier_than_its_words_in_disorder(engine: Engine) -> None:
@@ -293,7 +366,8 @@ def test_logits_agree_with_the_score(engine: Engine) -> None:
 
 def test_each_token_of_a_text_has_its_rank_and_the_likeliest_ones(engine: Engine) -> None:
     score = engine.score("She opened the door and the the", alternatives=8)
-    assert b"".join(token.spelling for token in score.tokens) == b" opened the door and the the"
+    spelled = b"".join(token.spelling for token in score.tokens)
+    assert spelled == after_the_first(engine, "She", " opened the door and the the")
     for token in score.tokens:
         ids, _, log_probs = zip(*token.alternatives, strict=True)
         assert len(ids) == 8
@@ -301,6 +375,145 @@ def test_each_token_of_a_text_has_its_rank_and_the_likeliest_ones(engine: Engine
         assert (token.id in ids) == (token.rank < 8)
         assert sum(np.exp(log_probs)) <= 1.0001
     assert score.tokens[-1].rank > score.tokens[1].rank
+
+
+def test_an_end_is_scored_as_it_is_within_the_whole(engine: Engine) -> None:
+    text = STORY + "That night the lamp went out."
+    start = text.index("night")
+    end = engine.score(text, start=start, alternatives=3).tokens
+    whole = engine.score(text, alternatives=3).tokens[-len(end) :]
+    assert b"".join(token.spelling for token in end) == b" night the lamp went out."
+    assert [token.id for token in end] == [token.id for token in whole]
+    for one, other in zip(end, whole, strict=True):
+        assert one.log_prob == pytest.approx(other.log_prob, abs=0.3)
+
+
+def test_a_start_within_a_token_or_a_character_s_bytes_tells_that_token(engine: Engine) -> None:
+    text = "The sea was 🙂 and the lighthouse stood."
+    for start in (0, 2, 3, 5, 11, 12, 13, 24, len(text) - 1):
+        told = b"".join(t.spelling for t in engine.score(text, start=start).tokens)
+        asked = text[start:].encode()
+        assert told.endswith(asked) or start < len("The"), "nothing precedes the first token"
+        if start >= len("The"):
+            assert len(told) < len(asked) + max(len(" lighthouse"), len("🙂".encode()))
+
+
+def test_candidates_for_one_place_cost_only_their_own_tokens(engine: Engine) -> None:
+    before, after = STORY * 4, " Then he slept until the morning."
+    finished(engine, greedy(before))
+    for candidate in ("The lamp was lit.", "Taxes rose sharply in Ohio.", "He was tired."):
+        text = before + candidate + after
+        last = answers(engine, Scoring(text, start=len(before)))[-1]
+        assert isinstance(last, Finished)
+        assert (
+            last.prompt_tokens - last.reused_tokens <= len(engine.tokenize(candidate + after)) + 2
+        )
+
+
+def test_scoring_takes_nothing_from_the_next_keystroke(engine: Engine) -> None:
+    finished(engine, greedy(STORY * 3))
+    engine.score(STORY * 3 + "Nothing was the same again.", start=len(STORY) * 3)
+    engine.score(STORY * 2 + "And so he left.", start=len(STORY) * 2)
+    after = finished(engine, greedy(STORY * 3))
+    assert after.prompt_tokens == after.reused_tokens
+
+
+def test_what_follows_tells_which_candidate_was_meant(engine: Engine) -> None:
+    before, after = "She wanted something warm, so she ", ". The kettle began to whistle."
+    candidates = ("made a cup of tea", "sold the old car", "counted the sheep")
+    scores = {
+        each: engine.score(before + each + after, start=len(before + each)).log_likelihood
+        for each in candidates
+    }
+    assert max(scores, key=lambda each: scores[each]) == "made a cup of tea"
+
+
+def test_a_long_score_comes_in_parts_and_survives_interrupts(engine: Engine) -> None:
+    text = STORY * 5
+    parts, count = [], 0
+    for count, event in enumerate(engine.answer(Scoring(text))):
+        if count % 4 == 0:
+            engine.interrupt()
+        if isinstance(event, Scored):
+            parts.append(event)
+    assert len(parts) > 5
+    ids = [token.id for part in parts for token in part.tokens]
+    tokens = engine.tokenize(text)
+    assert ids == tokens[-len(ids) :]
+    assert len(ids) == len(tokens) - 1
+
+
+def test_logits_are_no_others_when_requests_take_turns(engine: Engine) -> None:
+    """But for rounding: cells of the cache lie elsewhere then."""
+    tokens = tuple(engine.tokenize(STORY * 3))
+    alone = engine.logits(tokens)
+    seen: list[Event | None] = []
+    for event in engine.answer(Evaluating(tokens)):
+        seen.append(event)
+        texts(engine, greedy("It was a letter from my aunt, who", 2))
+    between = logits_of(seen, len(tokens))
+    assert between.shape == alone.shape
+    assert float(np.abs(between - alone).mean()) < 0.2
+    assert (between.argmax(axis=1) == alone.argmax(axis=1)).mean() > 0.9
+
+
+def test_a_dropped_query_leaves_the_engine_usable(engine: Engine) -> None:
+    for _ in range(40):
+        for query in (Scoring(STORY * 2, 40), Evaluating((5,) * 200)):
+            steps = engine.answer(query)
+            next(steps)
+            steps.close()  # type: ignore[attr-defined]
+    assert texts(engine, greedy(STORY))[0]
+
+
+def test_tokens_are_told_in_one_event(engine: Engine) -> None:
+    text = "Ein Käse für Zoë – 海 🙂"
+    told, last = answers(engine, Tokenizing(text))
+    assert told == Tokenized(tuple(engine.tokenize(text)))
+    assert isinstance(last, Finished)
+    special = answers(engine, Tokenizing("<|im_start|>", special=True))[0]
+    assert special == Tokenized(tuple(engine.tokenize("<|im_start|>", special=True)))
+
+
+def test_an_empty_text_has_the_tokens_that_every_text_begins_with(engine: Engine) -> None:
+    nothing = engine.tokenize("")
+    assert engine.tokenize("The sea")[: len(nothing)] == nothing
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Scoring(""),
+        lambda: Scoring("half \ud83d"),
+        lambda: Scoring("short", start=5),
+        lambda: Scoring("short", start=-1),
+        lambda: Scoring("short", alternatives=1000),
+        lambda: Scoring("short", adapters=((Path("voice.gguf"), 2.5),)),
+        lambda: Tokenizing("half \ud83d"),
+        lambda: Evaluating(()),
+        lambda: Evaluating((1,), adapters=((Path("voice.gguf"), -1.0),)),
+    ],
+)
+def test_a_bad_query_is_refused_with_a_sentence(wrong: Callable[[], Query]) -> None:
+    with pytest.raises(RequestError, match=r"\.$"):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (Scoring(STORY * 40), r"tokens, and the context window holds 1,024\."),
+        (Evaluating((1,) * 1025), r"1,025 tokens, and the context window holds 1,024\."),
+        (Evaluating((1, 10**9)), r"outside of the vocabulary"),
+        (Evaluating((-1,)), r"outside of the vocabulary"),
+    ],
+)
+def test_a_query_that_does_not_fit_the_model_is_refused(
+    engine: Engine, wrong: Query, said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        answers(engine, wrong)
+    assert engine.score("The sea was calm.").tokens
 
 
 def test_generated_tokens_have_their_alternatives(engine: Engine) -> None:
@@ -350,12 +563,12 @@ def test_banning_every_way_ends_the_version(engine: Engine) -> None:
     ],
 )
 def test_every_stage_writes_and_repeats_itself_by_seed(
-    new_engine: Callable[[], Engine], sampling: Sampling
+    twins: tuple[Engine, Engine], sampling: Sampling
 ) -> None:
     request = Request(STORY, max_tokens=16, sampling=sampling)
-    (text,) = texts(new_engine(), request)
-    assert len(text.split()) > 3
-    assert texts(new_engine(), request) == [text]
+    one, other = (texts(engine, request) for engine in twins)
+    assert len(one[0].split()) > 3
+    assert other == one
 
 
 def test_dry_breaks_a_loop(engine: Engine) -> None:
@@ -376,12 +589,13 @@ def test_xtc_leaves_the_likeliest_out(engine: Engine) -> None:
 
 
 def test_a_bias_forbids_and_forces(engine: Engine) -> None:
-    (lamp,) = engine.tokenize(" lamp")
+    n_bos = len(engine.tokenize(""))
+    (lamp,) = engine.tokenize(" lamp")[n_bos:]
     forced = Sampling(temperature=0.0, logit_bias=((lamp, 100.0),))
     assert texts(engine, Request(STORY + "He", 3, forced)) == [" lamp lamp lamp"]
-    (first, *_) = engine.tokenize(texts(engine, greedy(STORY + "He", 1))[0])
+    first = engine.tokenize(texts(engine, greedy(STORY + "He", 1))[0])[n_bos]
     forbidden = Sampling(temperature=0.0, logit_bias=((first, float("-inf")),))
-    assert engine.tokenize(texts(engine, Request(STORY + "He", 1, forbidden))[0])[0] != first
+    assert engine.tokenize(texts(engine, Request(STORY + "He", 1, forbidden))[0])[n_bos] != first
 
 
 def test_a_grammar_is_followed_from_the_first_letter(engine: Engine) -> None:

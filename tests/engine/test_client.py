@@ -7,15 +7,19 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import psutil
 import pytest
 
 from studio.engine import (
     GREEDY,
     EngineError,
+    Evaluated,
+    Evaluating,
     Finished,
     LoadOptions,
     ModelFileError,
@@ -23,6 +27,11 @@ from studio.engine import (
     Priority,
     Reading,
     Request,
+    Sampling,
+    Scored,
+    Scoring,
+    Tokenized,
+    Tokenizing,
 )
 from studio.engine.client import (
     Down,
@@ -151,8 +160,8 @@ def test_a_request_made_while_the_worker_is_down_waits_for_it(client: EngineClie
 def test_a_hung_worker_is_replaced(
     new_client: Callable[..., EngineClient], model_path: Path
 ) -> None:
-    client = new_client(patience_s=1.5)
-    client.open(LoadOptions(model_path))
+    client = new_client(patience_s=6.0)
+    client.open(LoadOptions(model_path, n_threads=1))
     statuses, events = listen(client), Heard()
     pid = client.worker_pid
     assert pid is not None
@@ -278,15 +287,15 @@ def test_what_is_no_file_is_refused_at_once(client: EngineClient, tmp_path: Path
 def test_a_worker_that_hangs_while_it_loads_is_given_up(
     new_client: Callable[..., EngineClient], model_path: Path
 ) -> None:
-    client = new_client(patience_s=1.5)
+    client = new_client(patience_s=6.0)
     statuses = listen(client)
-    client.load(LoadOptions(model_path))
+    client.load(LoadOptions(model_path, n_threads=1))
     statuses.wait_for(Loading)
     while not (workers := workers_of(os.getpid())):
         pass  # it is there within milliseconds, and loads in a few hundred
     workers[0].suspend()
     assert statuses.wait_for(LoadFailed).path == model_path
-    client.open(LoadOptions(model_path))
+    client.open(LoadOptions(model_path, n_threads=1))
     assert text_of(list(client.stream(greedy())))
 
 
@@ -357,6 +366,44 @@ def test_threads_are_measured_once_and_remembered(
     assert memo.stat().st_mtime_ns == written
 
 
+def test_threads_are_measured_again_when_asked(
+    new_client: Callable[..., EngineClient], model_path: Path, tmp_path: Path
+) -> None:
+    import json
+
+    memo = tmp_path / "threads.json"
+    new_client().open(LoadOptions(model_path, threads_memo=memo))
+    (key,) = json.loads(memo.read_text())
+    memo.write_text(json.dumps({key: 1, "another": 7}))
+    written = memo.stat().st_mtime_ns
+    client = new_client()
+    client.open(LoadOptions(model_path, threads_memo=memo, measure_threads=True))
+    assert memo.stat().st_mtime_ns > written
+    assert json.loads(memo.read_text())["another"] == 7
+    measured, pid = memo.stat().st_mtime_ns, client.worker_pid
+    assert pid is not None
+    statuses = listen(client)
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Ready)
+    assert memo.stat().st_mtime_ns == measured, "a restart does not measure"
+
+
+def test_a_model_on_a_gpu_makes_room_before_another_one_is_loaded(
+    client: EngineClient, model_path: Path
+) -> None:
+    """Loaded beside it, the new one would find the memory taken and get fewer layers there."""
+    worker = client._worker
+    assert worker is not None
+    assert worker.capabilities is not None
+    worker.capabilities = replace(worker.capabilities, layers=(("NVIDIA", 31),))
+    pid, statuses = worker.process.pid, listen(client)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    statuses.wait_for(Loading)
+    assert not psutil.pid_exists(pid)
+    statuses.wait_for(Ready)
+    assert text_of(list(client.stream(greedy())))
+
+
 def test_the_old_model_answers_while_a_new_one_is_loaded(
     client: EngineClient, model_path: Path
 ) -> None:
@@ -366,6 +413,46 @@ def test_the_old_model_answers_while_a_new_one_is_loaded(
     ready = statuses.wait_for(Ready)
     assert ready.capabilities.n_ctx == 512
     assert client.worker_pid != pid
+
+
+def test_what_is_in_hand_is_finished_when_a_model_is_loaded_anew(
+    client: EngineClient, model_path: Path
+) -> None:
+    old = client.worker_pid
+    assert old is not None
+    statuses, draft, suggestion, newer = listen(client), Heard(), Heard(), Heard()
+    client.ask(Request(STORY, max_tokens=300, sampling=Sampling(seed=1)), draft)
+    draft.wait_for(Piece)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    client.ask(greedy(STORY * 3, max_tokens=1000, priority=Priority.INLINE), suggestion)
+    suggestion.wait_for(Piece)
+    statuses.wait_for(Ready)
+    assert client.worker_pid != old
+    client.ask(greedy(priority=Priority.INLINE), newer)
+    suggestion.wait_for(Finished)
+    assert text_of([*newer.all, newer.wait_for(Piece)])
+    assert draft.wait_for(Finished, 60).generated_tokens > 0
+    assert not any(isinstance(e, Failed) for e in draft.all)
+    until = time.monotonic() + 5
+    while psutil.pid_exists(old) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(old)
+
+
+def test_an_old_model_that_dies_over_a_draft_costs_only_that(
+    client: EngineClient, model_path: Path
+) -> None:
+    old = client.worker_pid
+    assert old is not None
+    statuses, draft = listen(client), Heard()
+    client.ask(Request(STORY, max_tokens=4000), draft)
+    draft.wait_for(Piece)
+    client.load(LoadOptions(model_path, n_ctx=512))
+    statuses.wait_for(Ready)
+    os.kill(old, signal.SIGKILL)
+    assert "stopped unexpectedly" in draft.wait_for(Failed).sentence
+    assert text_of(list(client.stream(greedy())))
+    assert not any(isinstance(s, Restarting) for s in statuses.all)
 
 
 def test_a_cancelled_request_ends_at_once_and_says_nothing_more(client: EngineClient) -> None:
@@ -400,6 +487,93 @@ def test_an_inline_request_does_not_wait_for_a_long_prompt(client: EngineClient)
     assert not any(isinstance(e, Finished) for e in draft.all)
     draft.wait_for(Finished, 60)
     assert text_of(draft.all)
+
+
+def test_queries_cross_the_border(client: EngineClient) -> None:
+    tokens = client.tokenize(STORY)
+    score = client.score(STORY, start=20, alternatives=2)
+    assert STORY[20:].encode() in b"".join(token.spelling for token in score.tokens)
+    assert all(len(token.alternatives) == 2 for token in score.tokens)
+    rows = client.logits(tokens)
+    capabilities = client.capabilities
+    assert capabilities is not None
+    assert rows.shape == (len(tokens), capabilities.n_vocab)
+    assert rows.flags.writeable
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    for i, token in enumerate(score.tokens, len(tokens) - len(score.tokens)):
+        assert token.log_prob == pytest.approx(float(log_probs[i - 1, token.id]), abs=0.3)
+
+
+def test_logits_come_in_parts(client: EngineClient) -> None:
+    tokens = tuple(client.tokenize(STORY * 15))
+    parts = [e for e in client.stream(Evaluating(tokens)) if isinstance(e, Evaluated)]
+    assert len(parts) > 2
+    assert [part.first for part in parts] == sorted({part.first for part in parts})
+    assert sum(len(part.logits) for part in parts) == len(tokens)
+    assert max(len(part.logits) for part in parts) <= 64
+
+
+def test_a_query_that_can_not_be_answered_fails_with_a_sentence(client: EngineClient) -> None:
+    with pytest.raises(EngineError, match="outside of the vocabulary"):
+        client.logits([10**7])
+    with pytest.raises(EngineError, match="the context window holds"):
+        client.score(STORY * 1000)
+    with pytest.raises(EngineError, match="There is no adapter file"):
+        client.score(STORY, adapters=((Path("gone.gguf"), 1.0),))
+    with pytest.raises(EngineError, match="no text"):
+        client.score("")
+    assert client.tokenize("The sea")
+
+
+def test_a_cancelled_query_ends_and_says_nothing_more(client: EngineClient) -> None:
+    events = Heard()
+    ticket = client.ask(Scoring(STORY * 200), events)
+    events.wait_for(Scored)
+    client.cancel(ticket)
+    events.wait_for(Finished)
+    count = len(events.all)
+    assert client.tokenize("The sea"), "the worker goes on"
+    assert len(events.all) == count
+    assert isinstance(events.all[-1], Finished)
+
+
+def test_a_suggestion_does_not_wait_for_a_long_score(client: EngineClient) -> None:
+    score, inline = Heard(), Heard()
+    client.ask(Scoring(STORY * 40, priority=Priority.IDLE), score)
+    score.wait_for(Scored)
+    client.ask(greedy(max_tokens=2, priority=Priority.INLINE), inline)
+    inline.wait_for(Finished)
+    assert not any(isinstance(e, Finished) for e in score.all)
+    score.wait_for(Finished, 60)
+    told = sum(len(e.tokens) for e in score.all if isinstance(e, Scored))
+    assert told == len(client.tokenize(STORY * 40)) - 1
+
+
+def test_tokens_are_counted_while_a_draft_is_written(client: EngineClient) -> None:
+    draft, count = Heard(), Heard()
+    client.ask(Request(STORY, max_tokens=200), draft)
+    draft.wait_for(Piece)
+    client.ask(Tokenizing(STORY), count)
+    assert len(count.wait_for(Tokenized).tokens) > 10
+    assert not any(isinstance(e, Finished) for e in draft.all)
+
+
+def test_counting_tokens_takes_no_suggestion_s_place(client: EngineClient) -> None:
+    suggestion = Heard()
+    client.ask(greedy(max_tokens=30, priority=Priority.INLINE), suggestion)
+    for _ in range(5):
+        client.ask(Tokenizing(STORY), lambda _: None)
+    assert suggestion.wait_for(Finished).generated_tokens == 30
+
+
+def test_a_query_waits_for_a_model_that_is_started_again(client: EngineClient) -> None:
+    pid = client.worker_pid
+    assert pid is not None
+    statuses = listen(client)
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Restarting)
+    assert client.tokenize(STORY)
 
 
 def test_closing_frees_the_worker(client: EngineClient) -> None:

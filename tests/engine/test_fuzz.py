@@ -102,7 +102,7 @@ def ignores_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def calls_moved_cells_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer out of a window that has moved on is not marked."""
-    monkeypatch.setattr("tests.engine.reference._exact", lambda finished: True)
+    monkeypatch.setattr("tests.engine.reference._exact", lambda _finished: True)
 
 
 def never_frees(monkeypatch: pytest.MonkeyPatch) -> None:

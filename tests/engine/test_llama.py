@@ -90,6 +90,18 @@ def test_strength_zero_is_the_base(engine: LlamaEngine, lora: Path) -> None:
     assert answer(engine, STORY, adapters=((lora, 0.0),))[0] == plain
 
 
+def test_a_text_is_scored_and_evaluated_with_its_adapters(engine: LlamaEngine, lora: Path) -> None:
+    text, with_lora = STORY + "At night he slept.", ((lora, 2.0),)
+    plain = engine.score(text, start=len(STORY))
+    bent = engine.score(text, start=len(STORY), adapters=with_lora)
+    assert abs(bent.log_likelihood - plain.log_likelihood) > 0.1
+    assert engine.score(text, start=len(STORY)) == plain
+    tokens = engine.tokenize(text)
+    base, adapted = engine.logits(tokens), engine.logits(tokens, adapters=with_lora)
+    assert abs(adapted - base).max() > 0.1
+    assert (engine.logits(tokens) == base).all(), "bit for bit, after the adapter is gone"
+
+
 def test_two_requests_with_different_adapters_may_take_turns(
     engine: LlamaEngine, model_path: Path, lora: Path
 ) -> None:
@@ -117,10 +129,14 @@ def test_a_bad_adapter_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(ModelFileError, match="There is no adapter file"):
         answer(engine, STORY, adapters=((tmp_path / "gone.gguf", 1.0),))
-    with pytest.raises(ModelFileError, match="does not fit this model"):
+    with pytest.raises(ModelFileError, match="is not a LoRA adapter"):
         answer(engine, STORY, adapters=((model_path, 1.0),))
+    with pytest.raises(ModelFileError, match="does not fit this model"):
+        answer(engine, STORY, adapters=((write_lora(tmp_path / "big.gguf", n_embd=640), 1.0),))
     with pytest.raises(RequestError, match=r"strength of ‘a\.gguf’ is 3"):
         Request(STORY, adapters=((Path("a.gguf"), 3.0),))
+    with pytest.raises(ModelFileError, match="There is no adapter file"):
+        engine.score(STORY, adapters=((tmp_path / "gone.gguf", 1.0),))
     assert answer(engine, STORY)[0]
 
 
@@ -302,4 +318,23 @@ def test_quantized_keys_and_values_need_half_the_memory_and_still_write(model_pa
     engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024, kv_type="q8_0"))
     text, _ = answer(engine, STORY)
     assert len(text.split()) > 5
+    engine.close()
+
+
+def test_a_model_says_what_it_runs_on(engine: LlamaEngine) -> None:
+    """The log of loading is longer than one would think, and says it near its beginning."""
+    capabilities = engine.capabilities
+    assert capabilities.layers == (("CPU", 31),)
+    assert capabilities.gpu_layers == 0
+    assert capabilities.threads_measured
+    assert f"{capabilities.n_threads} thread" in capabilities.device
+    assert not capabilities.flash_attention
+
+
+def test_threads_set_by_hand_are_not_measured_and_attention_may_be_forced(model_path: Path) -> None:
+    options = LoadOptions(model_path, n_ctx=512, n_threads=1, flash_attention="on")
+    engine = LlamaEngine(options)
+    assert engine.capabilities.n_threads == 1
+    assert not engine.capabilities.threads_measured
+    assert engine.capabilities.flash_attention
     engine.close()

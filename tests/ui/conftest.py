@@ -19,7 +19,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from studio.app import Places, load_options
+from studio.app import Places, load_options, load_sounds
 from studio.engine import Event, Finished, Piece, Request
 from studio.engine.client import EngineClient, Failed
 from studio.settings import SettingsStore
@@ -132,6 +132,7 @@ def writer(qtbot: QtBot, tmp_path: Path) -> Writer:
         download_default=lambda: tmp_path / "none.gguf",
         model_override=None,
         tuning_missing=lambda: None,
+        load_sounds=load_sounds,
     )
     editor = Editor(desk.settings)
     qtbot.addWidget(editor)

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from studio.engine import Piece, Priority, Reading
+from studio.engine import Finished, Piece, Priority, Reading
 from studio.engine.client import Failed
 from studio.ui.completer import SELECTED, TOO_LONG, Completer
 from studio.writing.completion import Amount
@@ -92,6 +92,15 @@ def test_typing_on_asks_only_after_the_last_key(session: Session) -> None:
     session.writer.types("Once upon a time ")
     assert session.asked_after_a_pause().request.prompt == "Once upon a time "
     assert len(session.client.asked) == 1
+
+
+def test_what_the_model_says_of_a_prompt_is_passed_on(session: Session) -> None:
+    read: list[tuple[str, int]] = []
+    session.completer.prompt_read.connect(lambda prompt, tokens: read.append((prompt, tokens)))
+    asked = session.suggested("upon")
+    assert read == []
+    asked.gets(Finished(2, 0, 1, 1.0, 1.0))
+    assert read == [("Once ", 2)]
 
 
 def test_the_answer_is_shown_in_grey(session: Session) -> None:

@@ -6,12 +6,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.settings import Settings, SettingsStore
-from studio.ui.theme import DARK, LIGHT, Colours, Theme, palette_of, writing_font
+from studio.ui.theme import DARK, LIGHT, Colours, Theme, code_font, palette_of, writing_font
+from studio.writing.lexing import Part
 
 Role = QPalette.ColorRole
 Group = QPalette.ColorGroup
@@ -58,10 +59,23 @@ def test_disabled_text_can_be_made_out_and_looks_disabled(colours: Colours) -> N
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_all_parts_of_code_can_be_read(colours: Colours) -> None:
+    for part in Part:
+        text = QColor(getattr(colours.code, part.value))
+        assert _contrast(text, QColor(colours.paper)) >= 4.5, part
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
 def test_differences_can_be_read_on_their_grounds(colours: Colours) -> None:
     text = QColor(colours.text)
     for ground in (colours.added, colours.added_word, colours.removed, colours.removed_word):
         assert _contrast(text, QColor(ground)) >= 4.5
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_the_model_sees_can_be_read_on_the_ground_of_each_source(colours: Colours) -> None:
+    for ground in (colours.memory, colours.lore, colours.note):
+        assert _contrast(QColor(colours.text), QColor(ground)) >= 4.5
 
 
 def test_the_theme_follows_the_setting(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
@@ -79,3 +93,10 @@ def test_the_writer_chooses_the_font_and_a_serif_one_is_there_without(qtbot: QtB
     assert own.families()[0] == "My Own Font"
     assert own.pointSize() == 18
     assert "Georgia" in writing_font(Settings()).families()
+
+
+def test_code_has_a_font_of_even_widths(qtbot: QtBot) -> None:
+    own = code_font(Settings(code_font_family="My Own Mono", font_size_pt=18))
+    assert own.families()[0] == "My Own Mono"
+    assert own.pointSize() == 18
+    assert QFontInfo(code_font(Settings())).fixedPitch()

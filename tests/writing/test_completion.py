@@ -103,6 +103,19 @@ def test_a_pause_in_typing_asks_once(desk: Desk) -> None:
     assert desk.asked[0].request.priority is Priority.INLINE
 
 
+def test_the_model_is_given_what_is_made_of_the_text_for_suggestions_and_drafts() -> None:
+    desk = Desk(Completion(prompt_of=lambda before: f"A lighthouse.\n\n{before}"))
+    desk.type(" the st")
+    desk.wait(100)
+    desk.do(desk.policy.draft(desk.around))
+    assert [ask.request.prompt for ask in desk.asked] == [
+        "A lighthouse.\n\nThe keeper climbed the st"
+    ] * 2
+    assert not desk.asked[1].request.heal
+    desk.say("airs")
+    assert desk.grey == "airs"
+
+
 def test_typing_on_starts_the_pause_again(desk: Desk) -> None:
     for character in " the stairs":
         desk.type(character)

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.writing.context import from_paragraph, grid_start
 from studio.writing.segments import next_sentence, next_word
 
 
@@ -53,29 +52,3 @@ def test_segments_make_up_the_text_again(text: str) -> None:
             parts.append(part)
             rest = rest[len(part) :]
         assert "".join(parts) == text
-
-
-@given(st.integers(0, 10**7), st.integers(1, 10**5))
-def test_the_window_reaches_far_enough_and_not_much_farther(position: int, reach: int) -> None:
-    start = grid_start(position, reach)
-    assert start == 0 or reach <= position - start < 2 * reach
-
-
-@given(st.integers(0, 10**6), st.integers(1, 10**4))
-def test_typing_on_moves_the_window_rarely(position: int, reach: int) -> None:
-    starts = {grid_start(position + typed, reach) for typed in range(0, reach, max(1, reach // 50))}
-    assert len(starts) <= 2
-
-
-def test_the_window_begins_with_a_paragraph() -> None:
-    assert from_paragraph("rest of one.\n\nTwo.\n\nThree, which is longer", at_beginning=False) == (
-        "Two.\n\nThree, which is longer"
-    )
-
-
-def test_the_window_never_begins_inside_a_word() -> None:
-    assert from_paragraph("rds and more words without an end", at_beginning=False).startswith("and")
-
-
-def test_the_beginning_of_the_text_is_kept_whole() -> None:
-    assert from_paragraph("One.\nTwo.", at_beginning=True) == "One.\nTwo."

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from studio.app import Places, load_options
+from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, LoadOptions, Request
 from studio.engine.client import EngineClient, Failed, Ready, Status
 from studio.settings import SettingsStore
@@ -203,6 +203,7 @@ def desk(client: ToldClient, tmp_path: Path) -> Desk:
         download_default=lambda: INCLUDED,
         model_override=None,
         tuning_missing=lambda: None,
+        load_sounds=load_sounds,
     )
 
 

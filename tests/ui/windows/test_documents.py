@@ -261,3 +261,16 @@ def test_a_journal_that_can_not_be_written_is_told_once(house: House, chapter: P
     house.qtbot.wait(2_500)
     assert house.notice() == ""
     files.unlink()
+
+
+def test_a_program_is_shown_as_code_and_a_story_as_prose(house: House, tmp_path: Path) -> None:
+    program = tmp_path / "tale.py"
+    program.write_text("def tale():\n    return 1\n", "utf-8")
+    window = house.opens(program)
+    editor = window.editor
+    assert editor.language is not None
+    assert editor.language.name == "Python"
+    assert not window.document.modified
+    window.filing._save(None, path=tmp_path / "tale.txt")
+    house.waits(lambda: window.document.path == tmp_path / "tale.txt")
+    house.waits(lambda: editor.language is None)

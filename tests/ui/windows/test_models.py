@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.engine.client import Down, LoadFailed, Loading, Restarting
 from studio.library import LibraryError
+from studio.ui.settings_dialog import SettingsDialog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +117,50 @@ def test_what_takes_effect_by_loading_loads_again(house: House, client: ToldClie
     house.desk.settings.change(n_ctx=1024)
     house.waits(lambda: len(client.loads) == 2)
     assert (client.loads[1].n_threads, client.loads[1].n_ctx) == (1, 1024)
+
+
+def test_the_settings_of_the_machine_are_handed_to_the_engine(
+    house: House, client: ToldClient
+) -> None:
+    house.opens()
+    house.waits(lambda: client.loads)
+    assert (client.loads[0].flash_attention, client.loads[0].kv_type) == ("auto", "f16")
+    house.desk.settings.change(flash_attention="on", kv_type="q8_0", gpu_layers=4)
+    house.waits(lambda: len(client.loads) == 2)
+    now = client.loads[1]
+    assert (now.flash_attention, now.kv_type, now.gpu_layers) == ("on", "q8_0", 4)
+
+
+def test_settings_that_a_model_can_not_be_loaded_with_are_taken_back(
+    house: House, client: ToldClient
+) -> None:
+    house.opens()
+    house.waits(lambda: client.loads)
+    client.is_ready()
+    house.desk.settings.change(n_ctx=131_072)
+    house.waits(lambda: len(client.loads) == 2)
+    house.desk.settings.change(pause_ms=200)
+    client.says(LoadFailed(INCLUDED, "There is not enough memory for ‘included.gguf’."))
+    assert house.desk.settings.current.n_ctx == 4096
+    assert house.desk.settings.current.pause_ms == 200
+    assert house.notice().endswith("The settings are as they were before.")
+    house.qtbot.wait(1000)
+    assert len(client.loads) == 2, "the model that answers has these settings"
+
+
+def test_threads_are_measured_again_from_the_settings(house: House, client: ToldClient) -> None:
+    window = house.opens()
+    house.waits(lambda: client.loads)
+    client.is_ready()
+    assert not client.loads[0].measure_threads
+    window.settings()
+    dialog = house.dialog(SettingsDialog)
+    dialog.show_group("Machine")
+    house.clicks(dialog, "Measure the threads again")
+    assert client.loads[1] == replace(client.loads[0], measure_threads=True)
+    house.desk.settings.change(n_ctx=1024)
+    house.waits(lambda: len(client.loads) == 3)
+    assert not client.loads[2].measure_threads
 
 
 def test_a_bad_file_in_the_settings_is_taken_back(house: House, client: ToldClient) -> None:
