@@ -243,10 +243,11 @@ class _Header:
 
 def main() -> int:
     """Quantize argv: source, target and the number of the file type. Tells on stdout."""
-    from studio.engine import native  # not at the top: who only asks needs no llama.cpp
+    # Not at the top: who only asks needs no llama.cpp.
+    import llama_cpp.llama_cpp as C
+
     from studio.engine.context import cores
 
-    C = native.C  # noqa: N806
     source, target, number = sys.argv[1:]
     if hasattr(os, "nice"):
         os.nice(10)  # the writer's suggestions come first
