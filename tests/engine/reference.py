@@ -90,18 +90,18 @@ class Reference:
                 parts.append(context.rows(end - at)[max(0, from_ - at) :])
         return np.concatenate(parts)
 
-    def noise(self, texts: Sequence[str], adapters: Sequence[Strengths] = ((),)) -> Noise:
+    def noise(self, texts: Sequence[str], adapters: Strengths = ()) -> Noise:
         """How much rounding alone changes: rows one by one, and other places in the cache."""
         likely, any_ = [], []
         for text in texts:
             tokens = self.vocabulary.tokenize(text)
-            for key in adapters:
-                base = _from_the_top(self.rows(tokens, key))
-                top = np.argpartition(base, -8, axis=1)[:, -8:]
-                for other in ({"chunk": 1}, {"after": 10}, {"after": 100}):
-                    apart = np.abs(_from_the_top(self.rows(tokens, key, **other), base) - base)
-                    any_.append(apart.max())
-                    likely.append(np.take_along_axis(apart, top, 1).max())
+            base = self.rows(tokens, adapters)
+            expected = _from_the_top(base, base)
+            top = np.argpartition(base, -8, axis=1)[:, -8:]
+            for other in ({"chunk": 1}, {"after": 10}, {"after": 100}):
+                apart = np.abs(_from_the_top(self.rows(tokens, adapters, **other), base) - expected)
+                any_.append(apart.max())
+                likely.append(np.take_along_axis(apart, top, 1).max())
         return Noise(float(max(likely)), float(max(any_)))
 
     def prompt(self, request: Request) -> tuple[list[int], bytes]:
@@ -205,7 +205,6 @@ def _exact(finished: Finished) -> bool:
     return finished.exact
 
 
-def _from_the_top(rows: Rows, like: Rows | None = None) -> Rows:
-    """Rows less the logit of their likeliest token, or of the one that is so in `like`."""
-    best = (rows if like is None else like).argmax(axis=1)[:, None]
-    return rows - np.take_along_axis(rows, best, 1)
+def _from_the_top(rows: Rows, like: Rows) -> Rows:
+    """Rows less the logits of the tokens that are likeliest in `like`."""
+    return rows - np.take_along_axis(rows, like.argmax(axis=1)[:, None], 1)

@@ -42,7 +42,7 @@ def subject(
     path = path_of(request.param, request, folder)
     n_threads = 1 if request.param == "tiny" else 2
     subject = Subject.of(path, folder, page=_PAGE[request.param], n_threads=n_threads)
-    print(f"\n{request.param}: rounding alone moves a logit by {subject.noise}")
+    print(f"\n{request.param}: rounding moves a logit by {subject.noise}, {subject.noise_bent}")
     yield subject
     subject.close()
 
