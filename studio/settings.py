@@ -108,19 +108,19 @@ class Settings:
         unit="characters",
         between=(0, 400),
     )
-    suggestions: bool = _setting(
+    asking: str = _setting(
+        "always",
+        "Suggestions",
+        "Suggest",
+        "When the text is continued in grey at the cursor.",
+        choices=("always", "on request", "never"),
+        words=("While I type", "Only when I ask (Ctrl+Space)", "Never"),
+    )
+    only_when_sure: bool = _setting(
         True,
         "Suggestions",
-        "Suggest while I type",
-        "Continue the text in grey at the cursor after a short pause in typing.",
-    )
-    pause_ms: int = _setting(
-        80,
-        "Suggestions",
-        "Pause before a suggestion",
-        "How long you pause in typing before the model is asked.",
-        unit="ms",
-        between=(0, 5000),
+        "Only when it is likely to be right",
+        "Shows less, and less that is wrong. How sure it must be is learned from what you take.",
     )
     suggestion_tokens: int = _setting(
         16,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -16,9 +17,12 @@ from studio.engine import (
     Event,
     Finished,
     Piece,
+    Priority,
     Reading,
     Scored,
+    Scoring,
     Tokenized,
+    Why,
 )
 from studio.engine.client import Failed
 from studio.library.presets import presets
@@ -32,16 +36,20 @@ from studio.writing.completion import (
     Amount,
     Around,
     Ask,
+    Asking,
     Cancel,
     Completion,
     Hide,
     Insert,
     Kind,
     Options,
+    Rank,
     Show,
     Tell,
     WakeAt,
 )
+from studio.writing.craft import Craft
+from studio.writing.languages import Language
 
 FRAME_MS = 33
 """Grey text grows at most this often: fluent to the eye, and the processor is the model's."""
@@ -53,8 +61,8 @@ SELECTED = "A draft goes on from the cursor: take the selection away first."
 def options_from(settings: Settings) -> Options:
     """What the writer's settings mean to the policy."""
     return Options(
-        enabled=settings.suggestions,
-        pause_ms=settings.pause_ms,
+        asking=Asking(settings.asking),
+        gated=settings.only_when_sure,
         suggestion_tokens=settings.suggestion_tokens,
         draft_tokens=settings.draft_tokens,
         draft_sampling=replace(
@@ -89,8 +97,8 @@ class Completer(QObject):
         self._client = desk.client
         self._policy = Completion(options_from(desk.settings.current), prompt_of)
         self._tickets: dict[int, int] = {}
-        self._waiting: list[str] = []  # text of request `_waiting_for`, shown with the next frame
-        self._waiting_for = 0
+        self._waiting: list[tuple[int, Piece]] = []  # shown with the next frame
+        self._cut_short: set[int] = set()
         self._reading: Reading | None = None
         self._failure = ""  # the sentence that was told last
         self._state = ""
@@ -124,7 +132,7 @@ class Completer(QObject):
         elif not editor.ghost.possible:
             self.told.emit(TOO_LONG)
         else:
-            self._carry_out(self._policy.draft(self._around()))
+            self._carry_out(self._policy.draft(self._around(), _now_ms()))
 
     def stop_or_dismiss(self) -> bool:
         """Stop a draft that is being written, or take grey text away; whether there was any."""
@@ -132,10 +140,40 @@ class Completer(QObject):
             return False
         self._catch_up()
         if self._policy.kind is Kind.DRAFT and self._policy.streaming and self._policy.text:
-            self._carry_out(self._policy.stop())
+            self._carry_out(self._policy.stop(_now_ms()))
         else:
-            self._carry_out(self._policy.dismiss())
+            self._carry_out(self._policy.dismiss(_now_ms()))
         return True
+
+    def suggest(self) -> None:
+        """Suggest something at the cursor now, however unsure the model is."""
+        if self._may_show():
+            self._carry_out(self._policy.ask_now(self._around(), _now_ms()))
+
+    def another(self, step: int) -> bool:
+        """Show the next (1) or the previous (-1) alternative; whether there was a suggestion."""
+        if not self._editor.ghost.visible or self._policy.kind is not Kind.SUGGESTION:
+            return False
+        self._carry_out(self._policy.another(step, _now_ms()))
+        return True
+
+    def pause(self, minutes: float) -> None:
+        """Suggest nothing for so long; 0 ends a pause."""
+        until_ms = _now_ms() + minutes * 60_000 if minutes else 0.0
+        self._carry_out(self._policy.pause(until_ms))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the writer wants no suggestions for a while, or has refused too many."""
+        return self._policy.paused(_now_ms())
+
+    def writes(self, craft: Craft, language: Language | None) -> None:
+        """What kind of text it is from now on."""
+        self._policy.writes(craft, language)
+
+    def forget(self) -> None:
+        """Another model answers, or it is told other things: what it said before is void."""
+        self._carry_out(self._policy.forget())
 
     def accept(self, amount: Amount) -> bool:
         """Take grey text into the document; whether there was any to be seen."""
@@ -149,12 +187,18 @@ class Completer(QObject):
     def _on_typed(self, text: str) -> None:
         self._catch_up()
         self._carry_out(self._policy.typed(text, self._around(), _now_ms()))
+        self._shows_only_where_it_can()
 
     def _on_changed(self) -> None:
         self._carry_out(self._policy.changed(self._around(), _now_ms()))
+        self._shows_only_where_it_can()
+
+    def _shows_only_where_it_can(self) -> None:
+        if self._policy.kind is Kind.SUGGESTION and not self._may_show():
+            self._carry_out(self._policy.dismiss())
 
     def _on_moved(self) -> None:
-        self._carry_out(self._policy.moved(self._around()))
+        self._carry_out(self._policy.moved(self._around(), _now_ms()))
 
     def _on_left(self) -> None:
         """A suggestion is for who is writing: in the find bar, Tab goes to the next field."""
@@ -183,12 +227,16 @@ class Completer(QObject):
         self._carry_out(self._policy.configure(options_from(settings)))
 
     def _tick(self) -> None:
-        editor = self._editor
-        in_place = editor.hasFocus() and not editor.isReadOnly() and not editor.composing
-        if in_place and editor.ghost.possible and not editor.textCursor().hasSelection():
+        if self._may_show():
             self._carry_out(self._policy.tick(_now_ms()))
         elif self._policy.kind is None:  # a draft goes on without the focus
             self._carry_out(self._policy.dismiss())
+
+    def _may_show(self) -> bool:
+        """Whether the cursor is where a suggestion can be."""
+        editor = self._editor
+        in_place = editor.hasFocus() and not editor.isReadOnly() and not editor.composing
+        return in_place and editor.ghost.possible and not editor.textCursor().hasSelection()
 
     def _around(self) -> Around:
         return self._editor.around(self._settings.current.context_chars)
@@ -200,6 +248,8 @@ class Completer(QObject):
             match action:
                 case Ask():
                     self._ask(action)
+                case Rank():
+                    self._rank(action)
                 case Cancel(ask_id):
                     self._cancel(ask_id)
                 case Show(text):
@@ -225,8 +275,28 @@ class Completer(QObject):
             self._on_event(ask_id, event)
 
         self._reading = None
-        self._waiting.clear()
         self._tickets[ask_id] = engine_bridge.ask(self, self._client, action.request, heard)
+
+    def _rank(self, action: Rank) -> None:
+        """Ask how well the following text goes with each candidate."""
+        scores = [float("-inf")] * len(action.candidates)
+        left = len(scores)
+
+        def heard(i: int, log_probs: list[float], event: Event | Failed) -> None:
+            nonlocal left
+            if isinstance(event, Scored):
+                log_probs += [token.log_prob for token in event.tokens]
+            elif isinstance(event, Finished | Failed):
+                if log_probs:
+                    scores[i] = sum(log_probs) / len(log_probs)
+                left -= 1
+                if not left:
+                    self._carry_out(self._policy.ranked(action.ask_id, scores, _now_ms()))
+
+        for i, candidate in enumerate(action.candidates):
+            until = action.prompt + candidate
+            query = Scoring(until + action.following, start=len(until), priority=Priority.INLINE)
+            engine_bridge.ask(self, self._client, query, partial(heard, i, []))
 
     def _cancel(self, ask_id: int) -> None:
         ticket = self._tickets.pop(ask_id, None)
@@ -240,7 +310,7 @@ class Completer(QObject):
             return  # cancelled while this was on its way
         match event:
             case Piece():
-                self._on_piece(ask_id, event.text)
+                self._on_piece(ask_id, event)
             case Reading():
                 self._reading = event
                 self._tell_state()
@@ -252,15 +322,16 @@ class Completer(QObject):
                     self._failure = event.sentence
                     self.told.emit(event.sentence)
                 self._end(ask_id)
+            case Ended(why=Why.LENGTH):
+                self._cut_short.add(ask_id)
             case Ended() | Tokenized() | Scored() | Evaluated():
                 pass  # the end of one version, and answers to what is not asked here
             case _:
                 assert_never(event)
 
-    def _on_piece(self, ask_id: int, text: str) -> None:
+    def _on_piece(self, ask_id: int, piece: Piece) -> None:
         """Show the first text at once and what comes then once a frame."""
-        self._waiting.append(text)
-        self._waiting_for = ask_id
+        self._waiting.append((ask_id, piece))
         if not self._frame.isActive():
             self._show_waiting()
 
@@ -272,16 +343,25 @@ class Completer(QObject):
 
     def _catch_up(self) -> list[Action]:
         """Let the policy know all that has come."""
-        if not self._waiting:
-            return []
-        text = "".join(self._waiting)
-        self._waiting.clear()
-        return self._policy.piece(self._waiting_for, text)
+        actions: list[Action] = []
+        waiting, self._waiting = self._waiting, []
+        for ask_id, piece in waiting:
+            actions += self._policy.piece(
+                ask_id,
+                piece.text,
+                _now_ms(),
+                probability=piece.probability,
+                version=piece.version,
+            )
+        return actions
 
     def _end(self, ask_id: int) -> None:
         del self._tickets[ask_id]
-        self._catch_up()
-        self._carry_out(self._policy.ended(ask_id))
+        actions = self._catch_up()
+        cut_short = ask_id in self._cut_short
+        self._cut_short.discard(ask_id)
+        actions += self._policy.ended(ask_id, _now_ms(), cut_short=cut_short)
+        self._carry_out(actions)
 
     # -- what the status bar says ------------------------------------------------------------
 

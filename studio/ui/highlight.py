@@ -52,7 +52,7 @@ class Highlighter(QObject):
         self._window_end = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._go_on)
-        self._typed_from = n  # what was changed since the last pause
+        self._typed_from, self._typed_to = n, 0  # the lines changed since the last pause
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_LATER_MS)
@@ -101,6 +101,7 @@ class Highlighter(QObject):
             self._from, self._to = min(self._from, first), max(to, stop)
         self._lines = None
         self._typed_from = min(self._typed_from, first)
+        self._typed_to = max(self._typed_to + (delta if self._typed_to >= old_stop else 0), stop)
         self._pause.start()
         if self._lexing.resumable or len(self._starts) <= _LONG_LINES:
             self._go_on()
@@ -110,13 +111,13 @@ class Highlighter(QObject):
     def _settle(self) -> None:
         """Look once more, from farther above."""
         if self._lexing.resumable:
-            at = min(self._typed_from, len(self._starts) - 1)
-            not_done = not self.complete
-            self._from = min(self._from, max(0, at - _SETTLED_LINES))
-            self._to = max(self._to, at + 1) if not_done else at + 1
+            n = len(self._starts)
+            to = 0 if self.complete else self._to
+            self._from = max(0, min(self._from, self._typed_from - _SETTLED_LINES, n - 1))
+            self._to = min(n, max(to, self._typed_to, self._from + 1))
             self._lines = None
             self._go_on()
-        self._typed_from = len(self._starts)
+        self._typed_from, self._typed_to = len(self._starts), 0
 
     def _go_on(self) -> None:
         """Colour on for a moment."""

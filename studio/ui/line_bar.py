@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import assert_never
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -252,6 +252,9 @@ class LineBar(QFrame):
                 row = i
         self._lines.setCurrentCell(row, 0)
         row_px = self._lines.verticalHeader().defaultSectionSize()
+        if shown and self._lines.height() != row_px * len(shown):
+            # The bar grows over the place that the line is for.
+            QTimer.singleShot(0, self._editor, self._editor.ensureCursorVisible)
         self._lines.setFixedHeight(row_px * len(shown))
         self._lines.setVisible(bool(shown))
 

@@ -41,7 +41,7 @@ class Menus:
     def show_settings(self) -> None:
         """Check what the settings say."""
         settings = self._window.desk.settings.current
-        self.suggestions.setChecked(settings.suggestions)
+        self.suggestions.setChecked(settings.asking == "always")
         for action in self._themes.actions():
             action.setChecked(action.data() == settings.theme)
 
@@ -207,8 +207,15 @@ class Menus:
             menu,
             "&Suggest while I type",
             "Continue the text in grey after a short pause in typing",
-            lambda on: self._window.change(suggestions=on),
+            lambda on: self._window.change(asking="always" if on else "on request"),
             ["Ctrl+Shift+Space"],
+        )
+        self._add(
+            menu,
+            "Suggest &now",
+            "Suggest something here, however unsure the model is",
+            completer.suggest,
+            ["Ctrl+Space"],
         )
         menu.addSeparator()
         self._add(

@@ -277,6 +277,7 @@ class Window(QMainWindow):
 
     def _show_craft(self) -> None:
         self.menus.show_craft()
+        self.completer.writes(self.craft.craft, language_of(self.document.path))
         self.verse_margin.show_for_verse(self.craft.craft is Craft.LYRICS)
 
     def _files_panel(self) -> FilesPanel:

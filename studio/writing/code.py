@@ -345,9 +345,15 @@ def _balanced(recent: str, text: str, language: Language, *, cut_short: bool) ->
             opened.pop()
         elif found.lastgroup == "newline" and not opened:
             lines.append(found.start() - at)
-        elif found.lastgroup == "string" and not _closing_quote(found.group(), language):
-            opened.append(max(0, found.start() - at))
+        elif (
+            found.lastgroup == "string"
+            and found.start() >= at
+            and not _closing_quote(found.group(), language)
+        ):
+            opened.append(found.start() - at)
     if lines[-1] and (opened or cut_short):
+        while len(lines) > 2 and opens_block(recent + text[: lines[-1]], language):
+            lines.pop()  # a block that nothing stands in
         return text[: lines[-1]]
     if opened:
         return text[: opened[0]]
@@ -399,6 +405,9 @@ def _moved(line: str, old: str, new: str) -> str:
     lead = _lead(line)
     if lead.startswith(old):
         return new + line[len(old) :]
+    closes = line[len(lead)] in _CLOSES or _WORD_CLOSERS.match(line)
+    if not closes:
+        return new + line[len(lead) :]  # a line further out would not belong to the block
     if len(new) < len(old):
         return lead[len(old) - len(new) :] + line[len(lead) :]
     return new[len(old) :] + line

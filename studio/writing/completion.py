@@ -2,18 +2,39 @@
 
 A state machine without a window, a thread or a clock. The editor tells it what happened and
 carries out the actions that come back; time is passed in, in milliseconds. The same machine
-holds suggestions (short, asked for by a pause in typing) and drafts (long, asked for by a key):
-both are grey text at the cursor that is not part of the document until a key says so.
+holds suggestions (short, asked for while the writer types) and drafts (long, asked for by a
+key): both are grey text at the cursor that is not part of the document until a key says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from studio.engine import GREEDY, Priority, Request, Sampling
-from studio.writing.segments import next_sentence, next_word
+from studio.writing.answer import Answer, Known, Place, Written
+from studio.writing.confidence import Confidence
+from studio.writing.craft import Craft
+from studio.writing.graphemes import splits
+from studio.writing.languages import Language
+from studio.writing.pace import Pace
+from studio.writing.recent import Recent
+from studio.writing.segments import next_line, next_sentence, next_word
+
+ALTERNATIVES = 4
+"""Other suggestions that are generated in one batch."""
+_ALTERNATIVE = Sampling(temperature=0.9, top_k=40, min_p=0.08)
+_RANKED = Sampling(temperature=0.7, top_k=40, min_p=0.1)
+_RANKED_BY_CHARS = 120
+"""In the middle of a line, so much of what follows tells which of several ways on fits best."""
+_FOLLOWING_CHARS = 400
+"""How much of the text after the cursor a model that fills in the middle is given."""
+_AHEAD_AFTER_MS = 120.0
+"""A suggestion that was in sight for so long is read; what would follow it is computed."""
+_PASTE_WAIT_MS = 300.0
+_REGRET_MS = 10_000.0
+"""What was accepted and is deleted so soon was wrong."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +45,28 @@ class Around:
     after: str
 
 
+class Asking(StrEnum):
+    """When the model is asked for a suggestion."""
+
+    ALWAYS = "always"
+    ON_REQUEST = "on request"
+    NEVER = "never"
+
+
 @dataclass(frozen=True)
 class Options:
     """What the writer's settings say."""
 
-    enabled: bool = True
-    pause_ms: float = 80
+    asking: Asking = Asking.ALWAYS
     suggestion_tokens: int = 16
     draft_tokens: int = 200
     draft_sampling: Sampling = field(default_factory=Sampling)
+    fills_in: bool = False
+    """The model reads what follows the cursor (`Capabilities.can_infill`)."""
+    gated: bool = True
+    """Show only what is likely enough to be right; else all."""
+    sparing: bool = False
+    """Ask less: the machine is on battery or hot."""
 
 
 class Amount(Enum):
@@ -41,13 +75,7 @@ class Amount(Enum):
     ALL = auto()
     WORD = auto()
     SENTENCE = auto()
-
-
-_TAKE: dict[Amount, Callable[[str], str]] = {
-    Amount.ALL: str,
-    Amount.WORD: next_word,
-    Amount.SENTENCE: next_sentence,
-}
+    """Or the line, in verse and code."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +84,16 @@ class Ask:
 
     ask_id: int
     request: Request
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Tell `ranked` how likely `following` is after each of `candidates`, best first wanted."""
+
+    ask_id: int
+    prompt: str
+    candidates: tuple[str, ...]
+    following: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +136,7 @@ class Tell:
     sentence: str
 
 
-Action = Ask | Cancel | Show | Hide | Insert | WakeAt | Tell
+Action = Ask | Rank | Cancel | Show | Hide | Insert | WakeAt | Tell
 
 
 def heals_draft(before: str) -> bool:
@@ -109,13 +147,20 @@ def heals_draft(before: str) -> bool:
     return not before[-1:].isalnum()
 
 
-def suggestion(prompt: str, max_tokens: int) -> Request:
-    """What is asked for a suggestion after `prompt`: the likeliest end of the line."""
+def suggestion(
+    prompt: str, max_tokens: int, craft: Craft = Craft.STORY, following: str = ""
+) -> Request:
+    """What is asked for a suggestion after `prompt`: the likeliest way on.
+
+    In prose to the end of the line at most. `following` stands after the cursor; models that
+    can fill in the middle read it.
+    """
     return Request(
         prompt=prompt,
-        max_tokens=max_tokens,
+        max_tokens=max_tokens if craft is Craft.STORY else 2 * max_tokens,
         sampling=GREEDY,
-        stop=("\n",),
+        stop=("\n",) if craft is Craft.STORY else (),
+        suffix=following[:_FOLLOWING_CHARS],
         priority=Priority.INLINE,
     )
 
@@ -127,13 +172,51 @@ class Kind(Enum):
     DRAFT = auto()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Grey:
-    """The grey text: what was generated and not yet taken or typed."""
+    """The grey text, shown or still awaited."""
 
     kind: Kind
     ask_id: int
-    text: str = ""
+    answer: Answer | Known | Written
+    asked_ms: float
+    streaming: bool = True
+    show_at_ms: float = 0.0
+    shown_ms: float | None = None
+    """Since when it is in sight."""
+    taken: str = ""
+    """What of it was accepted or typed already."""
+    wanted: bool = False
+    """The writer asked for it, so it is shown however unsure."""
+    judged: bool = False
+    """It is known whether its first word was right."""
+    others: list[Answer] = field(default_factory=list)
+    """Alternatives, in the order in which they were generated."""
+    ranked: bool = True
+    """False while it is to be found out which of the alternatives is best."""
+    at: int = 0
+    """Which is shown: 0 for the first suggestion, then the others."""
+
+    @property
+    def current(self) -> Answer | Known | Written:
+        return self.others[self.at - 1] if self.at else self.answer
+
+    @property
+    def rest(self) -> str:
+        """What of it is fit to be seen and was not taken yet."""
+        text = self.current.text
+        if not text.startswith(self.taken):
+            return ""
+        text = text[len(self.taken) :]
+        return text.rstrip() if self.kind is Kind.SUGGESTION or not self.streaming else text
+
+
+@dataclass
+class _Ahead:
+    """What would follow the suggestion in sight, computed while that is read."""
+
+    ask_id: int
+    answer: Answer
     streaming: bool = True
 
 
@@ -145,16 +228,30 @@ class Completion:
     """
 
     def __init__(
-        self, options: Options | None = None, prompt_of: Callable[[str], str] = str
+        self,
+        options: Options | None = None,
+        prompt_of: Callable[[str], str] = str,
+        confidence: Confidence | None = None,
     ) -> None:
         """`prompt_of` makes of the text before the cursor what the model is given."""
         self._options = options or Options()
         self._prompt_of = prompt_of
+        self.confidence = confidence or Confidence()
+        self.pace = Pace(sparing=self._options.sparing)
+        self._recent = Recent()
         self._around = Around("", "")
+        self._craft: Craft = Craft.STORY
+        self._language: Language | None = None
         self._grey: _Grey | None = None
+        self._ahead: _Ahead | None = None
         self._ask_at_ms: float | None = None
+        self._ahead_at_ms: float | None = None
+        self._paused_until_ms = 0.0
+        self._accepted: tuple[Around, float] | None = None
         self._ids = 0
         self._tries = 0
+
+    # -- what it is doing ----------------------------------------------------------------------
 
     @property
     def kind(self) -> Kind | None:
@@ -169,50 +266,137 @@ class Completion:
     @property
     def text(self) -> str:
         """The grey text as it is shown."""
-        return self._shown()
+        grey = self._grey
+        return grey.rest if grey and grey.shown_ms is not None else ""
+
+    @property
+    def place(self) -> Place:
+        """The cursor's."""
+        return Place(self._around.before, self._around.after, self._craft, self._language)
+
+    def paused(self, now_ms: float) -> bool:
+        """Whether the writer wants none for a while, or has refused so many that none comes."""
+        return now_ms < self._paused_until_ms or self.pace.silent
+
+    # -- what the writer chooses ---------------------------------------------------------------
 
     def configure(self, options: Options) -> list[Action]:
         """Take new options; switching suggestions off takes one away."""
         self._options = options
-        if options.enabled or self.kind is not Kind.SUGGESTION:
-            return []
-        return self.dismiss()
+        self.pace.sparing = options.sparing
+        if options.asking is Asking.NEVER and self.kind is Kind.SUGGESTION:
+            return self.dismiss()
+        return []
+
+    def writes(self, craft: Craft, language: Language | None) -> None:
+        """What kind of text it is."""
+        if (craft, language) != (self._craft, self._language):
+            self._craft, self._language = craft, language
+            self._recent.forget()
+
+    def forget(self) -> list[Action]:
+        """Another model answers, or it is given other things besides the text."""
+        self._recent.forget()
+        return self.dismiss() if self.kind is Kind.SUGGESTION else []
+
+    def pause(self, until_ms: float) -> list[Action]:
+        """Suggest nothing until then; 0 ends a pause."""
+        self._paused_until_ms = until_ms
+        self.pace.taken()
+        return self.dismiss() if until_ms and self.kind is Kind.SUGGESTION else []
+
+    # -- what happens in the editor --------------------------------------------------------------
 
     def typed(self, text: str, around: Around, now_ms: float) -> list[Action]:
         """The writer typed `text`, which now stands before the cursor.
 
-        Typing what the grey text says trims it; typing anything else takes it away, and a
-        pause asks again.
+        Typing what the grey text says trims it; typing anything else takes it away and asks
+        again.
         """
         self._around = around
+        if "\n" in text:
+            self.pace.new_paragraph()
         grey = self._grey
-        if grey and grey.text.startswith(text):
-            self._grey = replace(grey, text=grey.text[len(text) :])
-            if self._shown() or grey.streaming:
-                return [self._show()]
-        return [*self._drop(), *self._ask_after_pause(now_ms)]
+        if grey and grey.rest.startswith(text):
+            grey.taken += text
+            self._judge_taken(grey)
+            if grey.rest or grey.streaming:
+                return [*self._display(now_ms), *self._wake(now_ms)]
+        return [*self._drop(now_ms), *self._go_on(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
 
     def changed(self, around: Around, now_ms: float) -> list[Action]:
-        """The text changed in another way: deleted, pasted, undone, replaced."""
-        self._around = around
-        return [*self._drop(), *self._ask_after_pause(now_ms)]
+        """The text changed in another way: deleted, pasted, undone, replaced.
 
-    def moved(self, around: Around) -> list[Action]:
+        The model is asked after something was pasted, not after the others; what was suggested
+        here before comes back at once.
+        """
+        was, self._around = self._around, around
+        pasted = around.before.startswith(was.before) and around.before != was.before
+        self._regret(around, now_ms)
+        actions = self._drop(now_ms, rejected=False)
+        wait_ms = max(_PASTE_WAIT_MS, self.pace.wait_ms) if pasted else None
+        return [*actions, *self._go_on(now_ms, wait_ms), *self._wake(now_ms)]
+
+    def moved(self, around: Around, now_ms: float) -> list[Action]:
         """The cursor went elsewhere, or a selection or an input method began."""
         self._around = around
         self._ask_at_ms = None
-        return self._drop()
+        return [*self._drop(now_ms, rejected=False), *self._wake(now_ms)]
 
     def tick(self, now_ms: float) -> list[Action]:
         """The time that `WakeAt` named has come."""
-        if self._ask_at_ms is None:
-            return []
-        if now_ms < self._ask_at_ms:
-            return [WakeAt(self._ask_at_ms)]
-        self._ask_at_ms = None
-        return [*self._drop(), *self._ask_suggestion()]
+        actions: list[Action] = []
+        if self._ask_at_ms is not None and now_ms >= self._ask_at_ms:
+            self._ask_at_ms = None
+            actions += [*self._drop(now_ms), *self._ask_suggestion(now_ms)]
+        if self._ahead_at_ms is not None and now_ms >= self._ahead_at_ms:
+            self._ahead_at_ms = None
+            actions += self._ask_ahead()
+        grey = self._grey
+        if grey and grey.shown_ms is None:
+            actions += self._display(now_ms)
+        return [*actions, *self._wake(now_ms)]
 
-    def draft(self, around: Around) -> list[Action]:
+    # -- what is asked for by a key --------------------------------------------------------------
+
+    def ask_now(self, around: Around, now_ms: float) -> list[Action]:
+        """Suggest something here, sure or not; of what is there already, show all."""
+        self._around = around
+        self._ask_at_ms = None
+        self._paused_until_ms = 0.0
+        self.pace.taken()
+        grey = self._grey
+        if grey and grey.kind is Kind.SUGGESTION and (grey.streaming or grey.rest):
+            grey.wanted, grey.show_at_ms = True, now_ms
+            return [*self._display(now_ms), *self._wake(now_ms)]
+        if not around.before.strip():
+            return [Tell("Write a few words first: the suggestion goes on from them.")]
+        actions = [*self._drop(now_ms), *self._ask_suggestion(now_ms)]
+        if self._grey:
+            self._grey.wanted, self._grey.show_at_ms = True, now_ms
+        return [*actions, *self._wake(now_ms)]
+
+    def another(self, step: int, now_ms: float) -> list[Action]:
+        """Show the next (1) or the one before (-1) of the alternatives to the suggestion."""
+        grey = self._grey
+        if grey is None or grey.kind is not Kind.SUGGESTION or not (grey.rest or grey.others):
+            return []
+        grey.wanted = True
+        actions: list[Action] = []
+        if not grey.others:
+            actions += [*([Cancel(grey.ask_id)] if grey.streaming else []), *self._drop_ahead()]
+            self._ids += 1
+            grey.answer = Known(grey.rest, grey.answer.sure)
+            grey.ask_id, grey.taken, grey.streaming = self._ids, "", True
+            grey.others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+            request = replace(self._request(), versions=ALTERNATIVES, sampling=_ALTERNATIVE)
+            actions.append(Ask(grey.ask_id, request))
+        choices = self._choices(grey)
+        at = choices.index(grey.at) if grey.at in choices else 0
+        grey.at = choices[(at + step) % len(choices)]
+        return [*actions, *self._display(now_ms), *self._wake(now_ms)]
+
+    def draft(self, around: Around, now_ms: float) -> list[Action]:
         """Write a draft from the cursor on; asked again, write another one."""
         self._around = around
         self._ask_at_ms = None
@@ -228,102 +412,308 @@ class Completion:
             heal=heals_draft(around.before),
             priority=Priority.DRAFT,
         )
-        return [*self._drop(), self._begin(Kind.DRAFT, request)]
-
-    def piece(self, ask_id: int, text: str) -> list[Action]:
-        """Some text came for a request."""
-        if self._grey is None or self._grey.ask_id != ask_id:
-            return []
-        before = self._shown()
-        self._grey = replace(self._grey, text=self._grey.text + text)
-        return [self._show()] if self._shown() != before else []
-
-    def ended(self, ask_id: int) -> list[Action]:
-        """The answer is complete, or there will be no more of it."""
-        if self._grey is None or self._grey.ask_id != ask_id:
-            return []
-        self._grey = replace(self._grey, streaming=False)
-        if self._shown():
-            return [self._show()]
-        self._grey = None
-        return [Hide()]
+        actions = self._drop(now_ms, rejected=False)
+        return [*actions, self._begin(Kind.DRAFT, Written(), request, now_ms), *self._wake(now_ms)]
 
     def accept(self, amount: Amount, now_ms: float) -> list[Action]:
         """Take the grey text, or the next word or sentence of it, into the document.
 
         The rest stays without being computed again.
         """
-        shown = self._shown()
-        if self._grey is None or not shown:
+        grey, shown = self._grey, self.text
+        if grey is None or not shown:
             return []
-        taken = _TAKE[amount](shown)
-        if amount is Amount.ALL and self._grey.kind is Kind.DRAFT and self._grey.streaming:
+        taken = self._part(amount, shown)
+        if amount is Amount.ALL and grey.kind is Kind.DRAFT and grey.streaming:
             taken = shown.rstrip()
         self._around = replace(self._around, before=self._around.before + taken)
-        self._grey = replace(self._grey, text=self._grey.text[len(taken) :])
+        self._accepted = self._around, now_ms
+        grey.taken += taken
+        self._judge_taken(grey)
+        self.pace.taken()
         actions: list[Action] = [Insert(taken)]
-        if amount is not Amount.ALL and (self._shown() or self._grey.streaming):
-            return [*actions, self._show()]
-        return [*actions, *self._drop(), *self._ask_after_pause(now_ms)]
+        if amount is not Amount.ALL and (grey.rest or grey.streaming):
+            grey.wanted = True  # what follows an accepted word stays in sight
+            return [*actions, *self._display(now_ms), *self._wake(now_ms)]
+        ahead, self._ahead = self._ahead, None
+        actions += self._drop(now_ms, rejected=False)
+        if ahead and ahead.streaming and ahead.answer.place == self.place:
+            self._grey = _Grey(Kind.SUGGESTION, ahead.ask_id, ahead.answer, now_ms)
+            return [*actions, *self._display(now_ms), *self._wake(now_ms)]
+        if ahead and ahead.streaming:
+            actions.append(Cancel(ahead.ask_id))
+        return [*actions, *self._go_on(now_ms, 0.0), *self._wake(now_ms)]
 
-    def stop(self) -> list[Action]:
+    def stop(self, now_ms: float) -> list[Action]:
         """Stop a draft that is being written and keep what there is of it."""
         if self._grey is None or not self._grey.streaming:
             return []
         ask_id = self._grey.ask_id
-        return [Cancel(ask_id), *self.ended(ask_id)]
+        return [Cancel(ask_id), *self.ended(ask_id, now_ms)]
 
-    def dismiss(self) -> list[Action]:
-        """Take the grey text away and ask nothing until the writer types on."""
+    def dismiss(self, now_ms: float | None = None) -> list[Action]:
+        """Take the grey text away and ask nothing until the writer types on.
+
+        With a time, it was the writer who sent it away.
+        """
         self._ask_at_ms = None
-        return self._drop()
+        return self._drop(now_ms or 0.0, rejected=now_ms is not None)
 
-    def _ask_after_pause(self, now_ms: float) -> list[Action]:
-        if not self._options.enabled or not self._worth_asking():
-            self._ask_at_ms = None
+    # -- what the model answers ------------------------------------------------------------------
+
+    def piece(
+        self, ask_id: int, text: str, now_ms: float, *, probability: float = 1.0, version: int = 0
+    ) -> list[Action]:
+        """Some text came for a request."""
+        ahead, grey = self._ahead, self._grey
+        if ahead and ahead.ask_id == ask_id:
+            ahead.answer.add(text, probability)
+            return self._end_ahead(ahead) if ahead.answer.complete else []
+        if grey is None or grey.ask_id != ask_id:
             return []
-        self._ask_at_ms = now_ms + self._options.pause_ms
-        return [WakeAt(self._ask_at_ms)]
+        answer = grey.others[version] if grey.others else grey.answer
+        if not isinstance(answer, Known):
+            if not grey.others and not answer.generated:
+                self.pace.answered(now_ms - grey.asked_ms)
+            answer.add(text, probability)
+        actions = self._display(now_ms)
+        if grey.kind is Kind.SUGGESTION and not grey.others and answer.complete:
+            actions += [Cancel(ask_id), *self._ended(grey, now_ms)]
+        return [*actions, *self._wake(now_ms)]
+
+    def ended(self, ask_id: int, now_ms: float, *, cut_short: bool = False) -> list[Action]:
+        """The answer is complete, or there will be no more of it.
+
+        `cut_short`: only because the most tokens were reached.
+        """
+        ahead, grey = self._ahead, self._grey
+        if ahead and ahead.ask_id == ask_id:
+            ahead.answer.end(cut_short=cut_short)
+            return self._end_ahead(ahead)
+        if grey is None or grey.ask_id != ask_id:
+            return []
+        answers: list[Answer | Known | Written] = [*grey.others] or [grey.answer]
+        for answer in answers:
+            answer.end(cut_short=cut_short)
+        return [*self._ended(grey, now_ms), *self._wake(now_ms)]
+
+    # -- parts -----------------------------------------------------------------------------------
+
+    def ranked(self, ask_id: int, scores: Sequence[float], now_ms: float) -> list[Action]:
+        """How well the text after the cursor follows each candidate; the highest is shown."""
+        grey = self._grey
+        if grey is None or grey.ask_id != ask_id or grey.ranked:
+            return []
+        candidates = self._candidates(grey)
+        order = sorted(zip(scores, candidates, strict=False), key=lambda pair: -pair[0])
+        best = order[0][1] if order else candidates[0]
+        grey.ranked, grey.answer = True, Known(best.text, best.sure)
+        place = best.place
+        self._recent.keep(place.before, place.after, best.text, best.sure)
+        return [*self._display(now_ms), *self._wake(now_ms)]
+
+    def _candidates(self, grey: _Grey) -> list[Answer]:
+        """Alternatives that differ and have something to show."""
+        by_text = {answer.text.strip(): answer for answer in reversed(grey.others)}
+        by_text.pop("", None)
+        return list(by_text.values())[::-1]
+
+    def _rank(self, grey: _Grey) -> list[Action]:
+        candidates = self._candidates(grey)
+        if not candidates:
+            self._grey = None
+            return [Hide()]
+        place = candidates[0].place
+        following = place.after.partition("\n")[0][:_RANKED_BY_CHARS]
+        texts = tuple(answer.text for answer in candidates)
+        return [Rank(grey.ask_id, self._prompt_of(place.before), texts, following)]
+
+    def _ended(self, grey: _Grey, now_ms: float) -> list[Action]:
+        grey.streaming = False
+        if not grey.ranked:
+            return self._rank(grey)
+        if grey.kind is Kind.SUGGESTION and isinstance(grey.answer, Answer):
+            place, text = grey.answer.place, grey.answer.text
+            if text:
+                self._recent.keep(place.before, place.after, text, grey.answer.sure)
+        if grey.rest:
+            return self._display(now_ms)
+        self._grey = None
+        return [Hide()]
+
+    def _part(self, amount: Amount, shown: str) -> str:
+        if amount is Amount.ALL:
+            return shown
+        if amount is Amount.WORD:
+            return next_word(shown, self._around.before)
+        return next_sentence(shown) if self._craft is Craft.STORY else next_line(shown)
+
+    def _go_on(self, now_ms: float, wait_ms: float | None) -> list[Action]:
+        """After a change: what was suggested here before, or a new request after `wait_ms`.
+
+        None asks nothing.
+        """
+        self._ask_at_ms = None
+        if self._options.asking is Asking.NEVER or not self._worth_asking():
+            return []
+        known = self._recent.find(self._around.before, self._around.after)
+        if known and now_ms >= self._paused_until_ms:
+            answer = Known(*known)
+            self._grey = _Grey(Kind.SUGGESTION, 0, answer, now_ms, streaming=False)
+            return self._display(now_ms)
+        if wait_ms is None or not self._may_ask(now_ms):
+            return []
+        if wait_ms > 0:
+            self._ask_at_ms = now_ms + wait_ms
+            return []
+        return self._ask_suggestion(now_ms)
 
     def _worth_asking(self) -> bool:
-        """Nothing is asked before the first word, nor with the cursor inside a word."""
+        """Not before the first word, inside a word, or in the middle of a character."""
+        before, after = self._around.before, self._around.after
+        inside = after[:1].isalnum() or splits(before, after)
+        return bool(before.strip()) and not inside
+
+    def _may_ask(self, now_ms: float) -> bool:
+        line = self._around.before.rpartition("\n")[2]
+        heading = self._craft is not Craft.CODE and line.startswith("#")
+        return self._options.asking is Asking.ALWAYS and not heading and not self.paused(now_ms)
+
+    def _request(self) -> Request:
         around = self._around
-        return bool(around.before.strip()) and not around.after[:1].isalnum()
+        same_line = around.after.partition("\n")[0].strip()
+        fills_in = self._craft is Craft.CODE or bool(same_line)
+        return suggestion(
+            self._prompt_of(around.before),
+            self._options.suggestion_tokens,
+            self._craft,
+            around.after if fills_in else "",
+        )
 
-    def _ask_suggestion(self) -> list[Action]:
-        if not self._options.enabled or not self._worth_asking():
+    def _ask_suggestion(self, now_ms: float) -> list[Action]:
+        if self._options.asking is Asking.NEVER or not self._worth_asking():
             return []
-        prompt = self._prompt_of(self._around.before)
-        request = suggestion(prompt, self._options.suggestion_tokens)
-        return [self._begin(Kind.SUGGESTION, request)]
+        request = self._request()
+        between = self._around.after.partition("\n")[0].strip() and self._craft is not Craft.CODE
+        if not between or self._options.fills_in:
+            ask = self._begin(Kind.SUGGESTION, Answer(self.place), request, now_ms)
+            return [*self._drop_ahead(), ask]
+        request = replace(request, versions=ALTERNATIVES, sampling=_RANKED)
+        ask = self._begin(Kind.SUGGESTION, Known("", 0.0), request, now_ms)
+        if self._grey:
+            self._grey.ranked = False
+            self._grey.others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+        return [*self._drop_ahead(), ask]
 
-    def _begin(self, kind: Kind, request: Request) -> Ask:
+    def _begin(
+        self, kind: Kind, answer: Answer | Known | Written, request: Request, now_ms: float
+    ) -> Ask:
         self._ids += 1
-        self._grey = _Grey(kind, self._ids)
+        gate_ms = self.pace.gate_ms if kind is Kind.SUGGESTION else 0.0
+        self._grey = _Grey(kind, self._ids, answer, now_ms, show_at_ms=now_ms + gate_ms)
         return Ask(self._ids, request)
 
-    def _drop(self) -> list[Action]:
-        """Forget the grey text, whatever it is."""
-        grey, self._grey = self._grey, None
+    def _display(self, now_ms: float) -> list[Action]:
+        """Show what is fit to be seen of the grey text, once it may be."""
+        grey = self._grey
         if grey is None:
             return []
-        return [*([Cancel(grey.ask_id)] if grey.streaming else []), Hide()]
+        was_shown = grey.shown_ms is not None
+        rest = grey.rest
+        sure_enough = (
+            grey.wanted
+            or bool(grey.taken)
+            or not self._options.gated
+            or self.confidence.enough(grey.current.sure)
+        )
+        if not rest or not (grey.current.has_word and (sure_enough or was_shown)):
+            return [Hide()] if was_shown else []
+        if now_ms < grey.show_at_ms:
+            return []
+        if not was_shown:
+            grey.shown_ms = now_ms
+        if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
+            self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
+        return [Show(rest)]
 
-    def _shown(self) -> str:
-        """The part of the grey text that is fit to be seen."""
-        if self._grey is None:
-            return ""
-        text = self._grey.text
-        if not self._grey.streaming or self._grey.kind is Kind.SUGGESTION:
-            text = text.rstrip()
-        if self._grey.kind is Kind.SUGGESTION and text.strip():
-            following = self._around.after.partition("\n")[0].strip()
-            if following and (
-                text.strip().startswith(following) or following.startswith(text.strip())
-            ):
-                return ""
-        return text
+    def _choices(self, grey: _Grey) -> list[int]:
+        """Places of the alternatives that differ and have something to show, the first included."""
+        seen: set[str] = set()
+        choices = []
+        for i, answer in enumerate([grey.answer, *grey.others]):
+            text = answer.text.strip()
+            if i == grey.at or (answer.has_word and text and text not in seen):
+                choices.append(i)
+                seen.add(text)
+        return choices
 
-    def _show(self) -> Action:
-        shown = self._shown()
-        return Show(shown) if shown else Hide()
+    def _ask_ahead(self) -> list[Action]:
+        """Ask what would follow the suggestion in sight, if it were taken."""
+        grey = self._grey
+        asks = self._options.asking is Asking.ALWAYS and not self._options.sparing
+        if grey is None or grey.streaming or not grey.rest or self._ahead or not asks:
+            return []
+        here = self._around
+        self._around = Around(here.before + grey.rest, here.after)
+        known = self._recent.find(self._around.before, here.after)
+        actions: list[Action] = []
+        if not known and self._worth_asking():
+            self._ids += 1
+            self._ahead = _Ahead(self._ids, Answer(self.place))
+            actions = [Ask(self._ids, self._request())]
+        self._around = here
+        return actions
+
+    def _end_ahead(self, ahead: _Ahead) -> list[Action]:
+        actions: list[Action] = [] if ahead.answer.ended else [Cancel(ahead.ask_id)]
+        ahead.streaming = False
+        place, text = ahead.answer.place, ahead.answer.text
+        if text:
+            self._recent.keep(place.before, place.after, text, ahead.answer.sure)
+        return actions
+
+    def _drop_ahead(self) -> list[Action]:
+        ahead, self._ahead = self._ahead, None
+        self._ahead_at_ms = None
+        return [Cancel(ahead.ask_id)] if ahead and ahead.streaming else []
+
+    def _drop(self, now_ms: float, *, rejected: bool = True) -> list[Action]:
+        """Forget the grey text, whatever it is."""
+        grey, self._grey = self._grey, None
+        actions = self._drop_ahead()
+        if grey is None:
+            return actions
+        if rejected and grey.shown_ms is not None and not grey.taken:
+            self._judge(grey, right=False)
+            self.pace.not_wanted(now_ms - grey.shown_ms)
+        return [*actions, *([Cancel(grey.ask_id)] if grey.streaming else []), Hide()]
+
+    def _judge_taken(self, grey: _Grey) -> None:
+        """Its first word was right once all of it was taken."""
+        text = grey.current.text
+        first = next_word(text).rstrip(".,;:!?…”\"')]")
+        if len(grey.taken) >= len(first):
+            self._judge(grey, right=True)
+            self.pace.taken()
+
+    def _judge(self, grey: _Grey, *, right: bool) -> None:
+        counts = grey.kind is Kind.SUGGESTION and not grey.wanted and grey.shown_ms is not None
+        if counts and not grey.judged:
+            self.confidence = self.confidence.learned(right=right)
+        grey.judged = True
+
+    def _regret(self, around: Around, now_ms: float) -> None:
+        """What was accepted a moment ago is being deleted: it was wrong after all."""
+        if self._accepted is None:
+            return
+        accepted, at_ms = self._accepted
+        shorter = len(around.before) < len(accepted.before)
+        if now_ms - at_ms < _REGRET_MS and shorter and accepted.before.startswith(around.before):
+            self.confidence = self.confidence.learned(right=False)
+            self._accepted = None
+
+    def _wake(self, now_ms: float) -> list[Action]:
+        times = [t for t in (self._ask_at_ms, self._ahead_at_ms) if t is not None]
+        if self._grey and self._grey.shown_ms is None and self._grey.show_at_ms > now_ms:
+            times.append(self._grey.show_at_ms)
+        return [WakeAt(min(times))] if times else []

@@ -53,6 +53,13 @@ def next_sentence(text: str) -> str:
     return text[: graphemes.cut_after(text, found.end())] if found else text
 
 
+def next_line(text: str) -> str:
+    """`text` up to the end of its first line that is not empty; all of it if it has only one."""
+    lead = len(text) - len(text.lstrip("\n"))
+    end = text.find("\n", lead)
+    return text if end < 0 else text[:end]
+
+
 def _next_phrase(text: str, before: str) -> str:
     lead = len(text) - len(text.lstrip())
     before = before.rpartition("\n")[2] if not lead else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from studio.writing import code, ending
@@ -21,6 +22,9 @@ class Length:
     stop: tuple[str, ...]
 
 
+# What a chat model may put where an answer ends, spelled out.
+_TEMPLATE = re.compile(r"<\|\w*\|?>|<(?:start|end)_of_turn>|\[/?INST\]|```")
+_TEMPLATE_BEGINS = re.compile(r"(?:<\|\w*\|?|<(?:start|end)_\w*|\[/?I?N?S?T?(?<=..)|``)$")
 _LINE = ("\n",)
 _EMPTY_LINE = ("\n\n",)
 _EMPTY_LINES = ("\n\n\n",)
@@ -59,10 +63,17 @@ def trim(
     `ended`: nothing more will come; `cut_short` with it: because the most tokens were reached
     (`Why.LENGTH`), so that the last word may not be whole.
     """
+    over = ended
+    template = _TEMPLATE.search(generated)
+    if template and template.group() not in before:
+        over = True
+        generated = generated[: template.start()]
+    elif not ended and (begins := _TEMPLATE_BEGINS.search(generated)):
+        generated = generated[: begins.start()]
     if craft is Craft.CODE and language is not None:
-        return code.trim(before, after, generated, language, ended=ended, cut_short=cut_short)
+        return code.trim(before, after, generated, language, ended=over, cut_short=cut_short)
     rule = ending.lyrics if craft is Craft.LYRICS else ending.prose
-    return rule(before, after, generated, ended=ended, cut_short=cut_short)
+    return rule(before, after, generated, ended=over, cut_short=cut_short)
 
 
 def fitted(

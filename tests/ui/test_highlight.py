@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtGui import QColor, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication, QPlainTextDocumentLayout
@@ -85,11 +85,12 @@ _TEXT = st.lists(_PIECE, max_size=30).map("".join)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(text='\n"""\n\'\n', edits=[(7, 0, '"""'), (0, 0, "\n")], language=JS, hurried=False)
 @given(
-    _TEXT,
-    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 8), _TEXT), max_size=6),
-    st.sampled_from([PYTHON, JS, YAML]),
-    st.booleans(),
+    text=_TEXT,
+    edits=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 8), _TEXT), max_size=6),
+    language=st.sampled_from([PYTHON, JS, YAML]),
+    hurried=st.booleans(),
 )
 def test_after_any_edits_the_colours_are_those_of_the_whole_text(
     qapp: QApplication,

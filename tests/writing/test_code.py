@@ -98,6 +98,8 @@ def test_what_follows_the_cursor_is_neither_closed_nor_written_again(
         ("if a:\n    ", "b = 2\n    c = fo", "b = 2"),
         ("x = foo + ", "bar.ba", "bar."),
         ("x = ", "ba", "ba"),
+        ('"""Of the', " words that", " words"),
+        ("if a:\n    ", "b = 2\n    if c:\n        d(", "b = 2"),
     ],
 )
 def test_what_was_cut_short_is_balanced_and_whole(before: str, generated: str, shown: str) -> None:
@@ -128,6 +130,7 @@ def test_a_ruby_block_keeps_its_end() -> None:
         ("if a:\n  b\n", "    c", "  c"),
         ("if a:\n    b\n", "c", "c"),
         ("x = ", "f(1)", "f(1)"),
+        ("def f():\n", "        x = 1\n    return x", "    x = 1\n    return x"),
         ("def f():", "\n  x = 1\n  return x", "\n    x = 1\n    return x"),
         ("f(a,\n", "  b)", "  b)"),
         ("f(a,\n  ", "      b)", "      b)"),

@@ -56,3 +56,14 @@ def test_each_craft_has_its_rule() -> None:
 def test_the_craft_of_code_is_told_by_the_suffix() -> None:
     assert craft_of(Path("a.rs")) is Craft.CODE
     assert craft_of(Path("a.md"), "def f(): pass") is Craft.STORY
+
+
+@pytest.mark.parametrize("craft", list(Craft))
+@pytest.mark.parametrize("template", ["<|im_end|>", "<|im_end|>\n<|im_start|>", "```", "[/INST]"])
+def test_no_part_of_a_template_is_shown(craft: Craft, template: str) -> None:
+    whole = "home" + template
+    shown = [trim(craft, "go ", "", whole[:n], ended=False).text for n in range(len(whole) + 1)]
+    assert set(shown) <= {"", "h", "ho", "hom", "home", "home`", "home[", "home<"}
+    last = trim(craft, "go ", "", whole, ended=False)
+    assert last.text == "home"
+    assert last.complete

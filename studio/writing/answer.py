@@ -1,0 +1,150 @@
+"""One answer of the model as it grows, and what of it is fit to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from studio.writing.craft import Craft
+from studio.writing.languages import Language
+from studio.writing.segments import next_word
+from studio.writing.trimming import fitted, trim
+
+LEAST_SURE = 0.3
+"""A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an answer goes: the text on both sides, and what kind of text it is."""
+
+    before: str
+    after: str
+    craft: Craft = Craft.STORY
+    language: Language | None = None
+
+
+@dataclass
+class Answer:
+    """What was generated for a place so far."""
+
+    place: Place
+    cut_when_unsure: bool = True
+    ended: bool = False
+    cut_short: bool = False
+    """It ended because the most tokens were reached."""
+    _pieces: list[tuple[str, float]] = field(default_factory=list)
+    _fit: tuple[int, bool, str, bool] = (-1, False, "", False)
+
+    @property
+    def generated(self) -> str:
+        return "".join(text for text, _ in self._pieces)
+
+    @property
+    def text(self) -> str:
+        """What may be shown of it: whole characters, up to a natural end, joined to the place."""
+        return self._fitted()[0]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that is still to come would be shown."""
+        return self.ended or self._fitted()[1]
+
+    @property
+    def has_word(self) -> bool:
+        """Whether its first word is whole."""
+        return self.complete or len(next_word(self.text, self.place.before)) < len(self.text)
+
+    @property
+    def sure(self) -> float:
+        """The probability of its first word: of the tokens that spell it, multiplied."""
+        end = len(next_word(self.generated, self.place.before).rstrip(".,;:!?…”\"')]"))
+        sure, at = 1.0, 0
+        for text, probability in self._pieces:
+            if at >= end:
+                break
+            sure *= probability
+            at += len(text)
+        return sure
+
+    def add(self, text: str, probability: float) -> None:
+        """More of it came."""
+        self._pieces.append((text, probability))
+
+    def end(self, *, cut_short: bool) -> None:
+        """No more will come."""
+        self.ended, self.cut_short = True, cut_short
+
+    def _fitted(self) -> tuple[str, bool]:
+        n, ended, text, complete = self._fit
+        if (n, ended) == (len(self._pieces), self.ended):
+            return text, complete
+        place, (kept, unsure) = self.place, self._while_sure()
+        trimmed = trim(
+            place.craft,
+            place.before,
+            place.after,
+            kept,
+            ended=self.ended or unsure,
+            cut_short=self.cut_short or unsure,
+            language=place.language,
+        )
+        complete = trimmed.complete or unsure
+        text = fitted(
+            place.craft,
+            place.before,
+            place.after,
+            trimmed.text,
+            ended=complete,
+            language=place.language,
+        )
+        if place.after and not text.strip():
+            text = ""
+        self._fit = len(self._pieces), self.ended, text, complete
+        return text, complete
+
+    def _while_sure(self) -> tuple[str, bool]:
+        """The generated text up to where it becomes a guess, and whether it does."""
+        if not self.cut_when_unsure:
+            return self.generated, False
+        text, sure = "", 1.0
+        for piece, probability in self._pieces:
+            sure *= probability
+            whole_word = len(next_word(text, self.place.before)) < len(text)
+            if sure < LEAST_SURE and text and (whole_word or piece[:1].isspace()):
+                return text, True
+            text += piece
+        return text, False
+
+
+@dataclass(frozen=True)
+class Known:
+    """A suggestion from before, as it was fit to be seen then."""
+
+    text: str
+    sure: float
+    complete = has_word = True
+
+    def end(self, *, cut_short: bool) -> None:
+        """It has ended long ago."""
+
+
+@dataclass
+class Written:
+    """A draft: shown as it is generated."""
+
+    generated: str = ""
+    sure = 1.0
+    has_word = True
+    complete = False
+
+    @property
+    def text(self) -> str:
+        return self.generated
+
+    def add(self, text: str, probability: float) -> None:
+        """More of it came; a draft is shown however likely it is."""
+        del probability
+        self.generated += text
+
+    def end(self, *, cut_short: bool) -> None:
+        """No more will come."""
