@@ -97,7 +97,10 @@ class Subject:
         engine = self.engine
         assert engine._context is not None
         C.llama_memory_clear(engine._context.memory, True)
-        engine._cache = Cache(engine._context, engine.vocabulary.never, engine._adapters.use)
+        # The same object, as it is known to others.
+        Cache.__init__(
+            engine._cache, engine._context, engine.vocabulary.never, engine._adapters.use
+        )
         engine._behind = None
 
     def close(self) -> None:
@@ -399,7 +402,7 @@ def run(subject: Subject, budget_s: float, *, first_seed: int = 1, steps: int = 
             run_state_machine_as_test(
                 seed(number)(machine),
                 settings=settings(
-                    max_examples=2,
+                    max_examples=3,
                     stateful_step_count=steps,
                     deadline=None,
                     database=None,
@@ -411,5 +414,5 @@ def run(subject: Subject, budget_s: float, *, first_seed: int = 1, steps: int = 
         except BaseException:
             print(f"failed with LAMPLIGHT_FUZZ_SEED={number}")
             raise
-        subject.happened["sessions"] += 2
+        subject.happened["sessions"] += 3
         number += 1

@@ -66,8 +66,13 @@ def test_whatever_a_writer_does_the_answers_are_a_fresh_engines(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("subject", ["tiny", "default"], indirect=True)
 def test_batches_of_two_rows_or_more_give_the_same_bits(subject: Subject) -> None:
-    """What makes the reference's chunks of no importance: flash attention is off."""
+    """What makes the reference's chunks of no importance: flash attention is off.
+
+    Gemma's file has weights that llama.cpp arranges anew for the processor (Q4_K), and rows are
+    computed in fours there, those left over otherwise: no two sizes of batches agree.
+    """
     reference = subject.reference
     tokens = reference.vocabulary.tokenize(TEXT)
     expected = reference.rows(tokens)
