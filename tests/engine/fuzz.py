@@ -85,7 +85,7 @@ class Subject:
             for i in range(2)
         )
         reference = Reference(path, 512, n_threads)
-        texts = ["".join(SENTENCES[:6]), "".join(SENTENCES[6:])]
+        texts = ["".join(SENTENCES), "".join(SENTENCES[6:] + SENTENCES[:6])]
         both: Strengths = ((loras[0], 1.5), (loras[1], 1.5))
         noise = reference.noise(texts)
         bent = reference.noise(texts, both)
