@@ -1,0 +1,277 @@
+"""Smaller copies of model files, for adapters that are baked into their base.
+
+llama.cpp does the work in a process of its own (`python -m studio.engine.quantize`): it takes
+minutes, and a file that it stumbles over would take its process down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Literal
+
+from studio.engine import EngineError, ModelFileError
+from studio.engine.model_file import refuse_unfit
+
+log = logging.getLogger(__name__)
+
+
+class QuantizeError(EngineError):
+    """A smaller copy of a model could not be made."""
+
+
+@dataclass(frozen=True)
+class FileType:
+    """A kind of GGUF file: how the weights in it are kept."""
+
+    name: str
+    """As in file names, such as "Q4_K_M"."""
+    number: int
+    """`llama_ftype` in llama.h, and `general.file_type` in the file."""
+    bits: float
+    """About how many a weight takes."""
+
+
+# All that need no importance matrix.
+FILE_TYPES = {
+    each.name: each
+    for each in (
+        FileType("F32", 0, 32),
+        FileType("F16", 1, 16),
+        FileType("BF16", 32, 16),
+        FileType("Q8_0", 7, 8.5),
+        FileType("Q6_K", 18, 6.6),
+        FileType("Q5_K_M", 17, 5.7),
+        FileType("Q5_K_S", 16, 5.5),
+        FileType("Q5_1", 9, 6),
+        FileType("Q5_0", 8, 5.5),
+        FileType("Q4_K_M", 15, 4.9),
+        FileType("Q4_K_S", 14, 4.6),
+        FileType("IQ4_NL", 25, 4.5),
+        FileType("IQ4_XS", 30, 4.3),
+        FileType("Q4_1", 3, 5),
+        FileType("Q4_0", 2, 4.5),
+        FileType("Q3_K_L", 13, 4.3),
+        FileType("Q3_K_M", 12, 3.9),
+        FileType("Q3_K_S", 11, 3.5),
+        FileType("Q2_K", 10, 3.2),
+    )
+}
+_FULL = ("F32", "F16", "BF16")
+
+
+def file_type_of(path: Path) -> FileType | None:
+    """How the weights of a GGUF file are kept, as it says itself.
+
+    None if it does not say, or says a kind that `quantize` can't make. Raises `ModelFileError`.
+    """
+    refuse_unfit(path)
+    try:
+        with path.open("rb") as file:
+            number = _Header(file, path.stat().st_size).number("general.file_type")
+    except (OSError, ValueError, struct.error) as error:
+        raise ModelFileError(
+            f"‘{path.name}’ is cut short or damaged. Download it again or choose another one."
+        ) from error
+    return next((each for each in FILE_TYPES.values() if each.number == number), None)
+
+
+def quantize(source: Path, target: Path, file_type: str) -> Iterator[float]:
+    """Write a copy of `source` (F32, F16 or BF16) as `file_type`, one of `FILE_TYPES`.
+
+    Yields how much is done, 0 to 1, at every tensor; the copy is there when the iterator is at
+    its end, and nothing is if it is dropped before. Raises `ModelFileError` for a source that
+    can't be used and `QuantizeError` for anything else.
+    """
+    wanted = _accepted(source, target, file_type)
+    try:
+        handle, name = tempfile.mkstemp(".part", ".", target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield from _in_a_process(source, part, wanted, target)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _accepted(source: Path, target: Path, file_type: str) -> FileType:
+    """The type that is meant, if all that can be seen beforehand is well."""
+    wanted = FILE_TYPES.get(file_type)
+    if wanted is None:
+        raise QuantizeError(
+            f"There is no file type “{file_type}”. Choose one of {', '.join(FILE_TYPES)}."
+        )
+    given = file_type_of(source)
+    if given and given.name not in _FULL:
+        raise QuantizeError(
+            f"‘{source.name}’ is quantized already ({given.name}), and would lose more by being "
+            "quantized again. Choose the F16 or F32 file that it was made from."
+        )
+    if target.exists():
+        raise QuantizeError(
+            f"There is a file ‘{target.name}’ already. Choose another name, or remove it first."
+        )
+    try:
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    needed = source.stat().st_size * wanted.bits / (given.bits if given else 16)
+    if needed > free:
+        raise QuantizeError(
+            f"‘{target.name}’ needs about {_size(needed)}, and {_size(free)} are free on the "
+            "disk. Make room, or choose another place or a smaller type."
+        )
+    return wanted
+
+
+def _in_a_process(source: Path, part: Path, wanted: FileType, target: Path) -> Iterator[float]:
+    command = [sys.executable, "-P", "-m", "studio.engine.quantize"]
+    command += [str(source), str(part), str(wanted.number)]
+    reason = ""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                word, _, rest = line.strip().partition(" ")
+                if word == "done":
+                    done, total = map(int, rest.split())
+                    yield done / total
+                elif word == "failed":
+                    reason = rest
+        finally:
+            process.kill()  # has ended by itself, unless nobody wants the copy any more
+    if process.returncode == 0:
+        return
+    log.warning("quantize %s: exit code %s, %s", source, process.returncode, reason)
+    if "iostream" in reason or "ios_base" in reason:
+        raise QuantizeError(
+            f"‘{target.name}’ could not be written to its end: the disk is probably full. "
+            "Make room or choose another place."
+        )
+    if "requantizing" in reason:
+        raise QuantizeError(
+            f"‘{source.name}’ is quantized already. Choose the F16 or F32 file that it was made "
+            "from."
+        )
+    raise QuantizeError(
+        f"‘{source.name}’ could not be quantized"
+        f"{f' ({reason})' if reason else ': it is damaged, or the memory was not enough'}. "
+        "Nothing was written."
+    )
+
+
+def _unwritable(target: Path, error: OSError) -> QuantizeError:
+    return QuantizeError(
+        f"‘{target.name}’ can't be written in ‘{target.parent}’ ({error.strerror}). "
+        "Choose another place."
+    )
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+
+
+class _Header:
+    """The metadata of a GGUF file (ggml's docs/gguf.md), read without llama.cpp.
+
+    Raises ValueError or struct.error when the file is damaged.
+    """
+
+    # Sizes in bytes of the kinds of values that have one.
+    _PLAIN: ClassVar = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    _UINT32, _STRING, _ARRAY = 4, 8, 9
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+
+    def number(self, key: str) -> int | None:
+        """The uint32 of this name, if there is one."""
+        self._file.seek(4 + 4 + 8)  # "GGUF", its version, the number of tensors
+        for _ in range(self._read("Q")):
+            name = self._file.read(self._within(self._read("Q")))
+            kind = self._read("I")
+            if name == key.encode() and kind == self._UINT32:
+                return self._read("I")
+            self._skip(kind)
+        return None
+
+    def _read(self, kind: Literal["I", "Q"]) -> int:
+        n_bytes = struct.calcsize(f"<{kind}")
+        return int(struct.unpack(f"<{kind}", self._file.read(n_bytes))[0])
+
+    def _within(self, n_bytes: int) -> int:
+        if n_bytes > self._size - self._file.tell():
+            raise ValueError(f"{n_bytes} bytes are more than there are")
+        return n_bytes
+
+    def _skip(self, kind: int) -> None:
+        of, n = (self._read("I"), self._read("Q")) if kind == self._ARRAY else (kind, 1)
+        if of in self._PLAIN:
+            self._file.seek(self._within(self._PLAIN[of] * n), os.SEEK_CUR)
+        elif of == self._STRING:
+            for _ in range(n):
+                self._file.seek(self._within(self._read("Q")), os.SEEK_CUR)
+        else:
+            raise ValueError(f"a value of kind {of}")
+
+
+def main() -> int:
+    """Quantize argv: source, target and the number of the file type. Tells on stdout."""
+    # Not at the top: who only asks needs no llama.cpp.
+    import llama_cpp.llama_cpp as C
+
+    from studio.engine.context import cores
+
+    source, target, number = sys.argv[1:]
+    if hasattr(os, "nice"):
+        os.nice(10)  # the writer's suggestions come first
+    place = re.compile(rb"\[ *(\d+)/ *(\d+)\]")
+
+    @C.llama_log_callback  # type: ignore[untyped-decorator]
+    def tell(_level: int, text: bytes, _user: ctypes.c_void_p) -> None:
+        try:
+            if found := place.match(text):
+                print("done", int(found[1]), int(found[2]), flush=True)
+            elif b"failed to quantize: " in text:
+                reason = text.partition(b"failed to quantize: ")[2].decode("utf-8", "replace")
+                print("failed", reason.strip(), flush=True)
+        except BrokenPipeError:
+            os._exit(1)  # nobody wants it any more
+
+    C.llama_log_set(tell, ctypes.c_void_p(0))
+    C.llama_backend_init()
+    params = C.llama_model_quantize_default_params()
+    params.ftype = int(number)
+    params.nthread = max(1, cores() - 1)
+    return int(C.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(params)))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
