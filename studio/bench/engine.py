@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import re
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from studio.bench import Row, Wanted
-from studio.engine import GREEDY, Finished, LoadOptions, Piece, Request, Sampling
+from studio.engine import GREEDY, AdapterSet, Finished, LoadOptions, Piece, Request, Sampling
 from studio.library import DefaultModel
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ _CANCEL_DECODE = "cancel while decoding, p95"
 _CANCEL_PROMPT = "cancel inside a prompt, p95"
 _SHIFT = "window moved on / evaluated again"
 _TOP_8 = "likeliest 8 tokens, added time"
+_SWAP = "adapter swapped, then the first token decoded"
+_BASE_AFTER = "largest difference in a logit of the base after an adapter"
 _MEMORY = "worker's memory above model file and KV cache"
 
 ROWS = [
@@ -63,6 +66,8 @@ ROWS = [
     Row(_CANCEL_PROMPT, "ms", 100.0),
     Row(_SHIFT, "x", 0.05),
     Row(_TOP_8, "%", 3.0),
+    Row(_SWAP, "ms", 150.0),
+    Row(_BASE_AFTER, "logits", 0.0),
     Row(_MEMORY, "MB", 150.0),
 ]
 
@@ -75,7 +80,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
 
     with closing(LlamaEngine(LoadOptions(path, n_ctx=_N_CTX))) as engine:
         bench = _Bench(engine, path, 3 if wanted.quick else 7)
-        rows: dict[tuple[str, ...], Callable[[], tuple[float, ...]]] = {
+        rows: dict[tuple[str, ...], Callable[[], tuple[float | None, ...]]] = {
             (_BARE, _HIGH): bench.decode_rates,
             (_TYPED_MEDIAN, _TYPED_P95): bench.typed,
             (_TYPED_HIGH, _ODD_HIGH, _EDIT_HIGH, _DRAFT_HIGH): bench.against_high_level,
@@ -86,6 +91,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
             (_CANCEL_DECODE, _CANCEL_PROMPT): bench.cancel,
             (_SHIFT,): bench.shift,
             (_TOP_8,): bench.top_8,
+            (_SWAP, _BASE_AFTER): bench.adapters,
             (_MEMORY,): bench.memory,
         }
         for names, measure_them in rows.items():
@@ -115,20 +121,23 @@ class _Bench:
         self._path = path
         self._repeats = repeats
         self._story = _story(engine, 1500)
+        self._n_unread = 0
 
     def decode_rates(self) -> tuple[float, ...]:
-        n, prompt = 64, self._engine.tokenize(self._story)
+        """A draft's length, after another text each time: nothing of it is known."""
+        n = 200
         bare_ms, high_ms, own_ms = [], [], []
         with closing(self._bare()) as bare, closing(self._high_level()) as high:
             for _ in range(self._repeats):
-                bare_ms.append(bare.decode_ms(prompt, n))
-                own_ms.append(self._run(self._story, n, heal=False).token_ms)
-                high_ms.append(_high_level_token_ms(high, self._story, n))
+                text = self._unread()
+                bare_ms.append(bare.decode_ms(self._engine.tokenize(text), n))
+                own_ms.append(self._run(text, n, heal=False).token_ms)
+                high_ms.append(_high_level_token_ms(high, text, n))
         own = statistics.median(own_ms)
         return statistics.median(bare_ms) / own, statistics.median(high_ms) / own
 
     def typed(self) -> tuple[float, ...]:
-        token_ms = self._run(self._story, 32).token_ms
+        token_ms = self._token_ms()
         end = len(self._story) - 100
         self._run(self._story[:end], 1)
         firsts = [self._run(self._story[: end + n], 1).first_ms / token_ms for n in range(1, 100)]
@@ -191,9 +200,10 @@ class _Bench:
         ratios = []
         sampling = Sampling(seed=1)
         self._run(self._story, 1)
-        for _ in range(self._repeats):
+        for i in range(self._repeats):
+            seeds = range(5 * i, 5 * i + 5)
             one_ms = sum(
-                self._run(self._story, 50, sampling=Sampling(seed=i)).total_ms for i in range(5)
+                self._run(self._story, 50, sampling=Sampling(seed=seed)).total_ms for seed in seeds
             )
             ratios.append(
                 one_ms / self._run(self._story, 50, sampling=sampling, versions=5).total_ms
@@ -202,7 +212,7 @@ class _Bench:
 
     def inside_a_word(self) -> tuple[float, ...]:
         """The letters of long words where they stand in the text, from the third on."""
-        token_ms = self._run(self._story, 32).token_ms
+        token_ms = self._token_ms()
         words = [w for w in re.finditer(r" \w{6,}", self._story) if w.start() > 3000]
         firsts = []
         for word in words[:: max(1, len(words) // (4 * self._repeats))]:
@@ -237,7 +247,7 @@ class _Bench:
         return (statistics.median(changed) / statistics.median(whole),)
 
     def cancel(self) -> tuple[float, ...]:
-        token_ms = self._run(self._story, 32).token_ms
+        token_ms = self._token_ms()
         decoding = [self._silence_ms(self._story, wait_s=0.1) for _ in range(3 * self._repeats)]
         prompts = [
             self._silence_ms(f"{i}. " + self._story, wait_s=0.2) for i in range(3 * self._repeats)
@@ -259,9 +269,36 @@ class _Bench:
     def top_8(self) -> tuple[float, ...]:
         plain, told = [], []
         for _ in range(self._repeats):
-            plain.append(self._run(self._story, 64).token_ms)
-            told.append(self._run(self._story, 64, alternatives=8).token_ms)
+            plain.append(self._run(self._unread(), 64).token_ms)
+            told.append(self._run(self._unread(), 64, alternatives=8).token_ms)
         return ((statistics.median(told) / statistics.median(plain) - 1) * 100,)
+
+    def adapters(self) -> tuple[float | None, ...]:
+        """Both settings have read the text already, so that the swap alone is timed."""
+        if importlib.util.find_spec("gguf") is None:
+            return None, None
+        from studio.bench.lora import write_lora
+        from studio.engine.llama import LlamaEngine
+
+        with tempfile.TemporaryDirectory() as folder:
+            lora = ((write_lora(Path(folder) / "voice.gguf", self._path), 1.0),)
+            swaps = []
+            for _ in range(self._repeats):
+                text = self._unread()
+                for adapters in ((), lora):
+                    self._run(text, 1, heal=False, adapters=adapters)
+                swaps += [
+                    self._run(text, 2, heal=False, adapters=adapters).total_ms
+                    for adapters in (lora, ())
+                ]
+            rows = []
+            tokens = self._engine.tokenize(self._story)[:256]
+            for adapters in ((), lora):  # the same is done in both, so that cells lie alike
+                with closing(LlamaEngine(LoadOptions(self._path, n_ctx=_N_CTX))) as engine:
+                    engine.logits(tokens)
+                    list(engine.stream(Request("A letter.", 4, GREEDY, adapters=adapters)))
+                    rows.append(engine.logits(tokens))
+        return statistics.median(swaps), float(abs(rows[0] - rows[1]).max())
 
     def memory(self) -> tuple[float, ...]:
         from studio.engine.client import EngineClient
@@ -275,6 +312,14 @@ class _Bench:
         cells = _N_CTX + 1024
         kv_cache = 2 * layers * kv_heads * head_size * two_bytes * cells
         return ((rss - self._path.stat().st_size - kv_cache) / 1e6,)
+
+    def _unread(self) -> str:
+        """The story up to another place, after which nothing was generated yet."""
+        self._n_unread += 1
+        return self._story.rsplit(" ", self._n_unread)[0]
+
+    def _token_ms(self) -> float:
+        return self._run(self._unread(), 32, heal=False).token_ms
 
     def _silence_ms(self, prompt: str, *, wait_s: float) -> float:
         """From the interrupt until the engine has stopped computing."""
@@ -303,8 +348,17 @@ class _Bench:
         versions: int = 1,
         alternatives: int = 0,
         heal: bool = True,
+        adapters: AdapterSet = (),
     ) -> _Run:
-        request = Request(prompt, n, sampling, versions, alternatives=alternatives, heal=heal)
+        request = Request(
+            prompt,
+            n,
+            sampling,
+            versions,
+            alternatives=alternatives,
+            heal=heal,
+            adapters=adapters,
+        )
         began, first_ms = time.perf_counter(), 0.0
         last = None
         for event in self._engine.stream(request):
