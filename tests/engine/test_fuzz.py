@@ -142,5 +142,5 @@ def test_the_fuzz_test_finds_moved_cells_that_are_not_marked(
 ) -> None:
     """Only where rounding is small: a real model thinks nearly the same after a move."""
     calls_moved_cells_exact(monkeypatch)
-    with pytest.raises(Disagreement, match="logits|likeliest"):
+    with pytest.raises(Disagreement, match=r"logits|likeliest"):
         run(subject, 240.0, first_seed=1000)
