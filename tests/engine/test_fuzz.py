@@ -121,7 +121,6 @@ def never_frees(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (loses_a_token, "logits|likeliest"),
         (ignores_adapters, "logits|likeliest"),
-        (calls_moved_cells_exact, "logits|likeliest"),
         (never_frees, "sequences"),
     ],
 )
@@ -133,4 +132,15 @@ def test_the_fuzz_test_finds_an_engine_that_is_broken(
 ) -> None:
     bug(monkeypatch)
     with pytest.raises(Disagreement, match=found):
+        run(subject, 240.0, first_seed=1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", ["tiny"], indirect=True)
+def test_the_fuzz_test_finds_moved_cells_that_are_not_marked(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where rounding is small: a real model thinks nearly the same after a move."""
+    calls_moved_cells_exact(monkeypatch)
+    with pytest.raises(Disagreement, match=r"logits|likeliest"):
         run(subject, 240.0, first_seed=1000)
