@@ -138,8 +138,10 @@ class Cache:
         What was generated after the same prompt before stays in it.
         """
         shared = common(sequence.tokens, prompt)
-        if shared < len(prompt) or shared not in sequence.rows:
-            self.cut(sequence, min(shared, len(prompt) - 1))
+        # A state that can't be taken back is of use at its end only, and with a row kept there.
+        stuck = not self._context.can_rewind and len(sequence.tokens) > len(prompt)
+        if stuck or shared < len(prompt) or shared not in sequence.rows:
+            self.cut(sequence, 0 if stuck else min(shared, len(prompt) - 1))
         sequence.n_prompt = len(prompt)
         first = len(sequence.tokens)
         while len(sequence.tokens) < len(prompt):

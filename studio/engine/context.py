@@ -100,8 +100,12 @@ class Context:
         return np.ctypeslib.as_array(pointer, (n, self.n_vocab)).copy()
 
     def interrupt(self) -> None:
-        """From any thread: abort the batch that is being evaluated, or the next one."""
-        self._abort.set()
+        """From any thread: abort the batch that is being evaluated, or the next one.
+
+        Where what an aborted batch has left behind can't be taken back, it runs to its end.
+        """
+        if self.can_rewind:
+            self._abort.set()
 
     def measure_threads(self) -> None:
         """Find out how many threads decode fastest here, and use them.
