@@ -9,8 +9,11 @@ from studio.writing.languages import Language
 from studio.writing.segments import next_word
 from studio.writing.trimming import fitted, trim
 
-LEAST_SURE = 0.3
+LEAST_SURE = 0.15
 """A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
+LEAST_SURE_GATED = 0.5
+"""The same where only what is likely to be right is shown: of what was accepted in part, the rest
+stays in sight."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Answer:
     """What was generated for a place so far."""
 
     place: Place
-    cut_when_unsure: bool = True
+    least_sure: float = LEAST_SURE
     ended: bool = False
     cut_short: bool = False
     """It ended because the most tokens were reached."""
@@ -57,7 +60,8 @@ class Answer:
     @property
     def sure(self) -> float:
         """The probability of its first word: of the tokens that spell it, multiplied."""
-        end = len(next_word(self.generated, self.place.before).rstrip(".,;:!?…”\"')]"))
+        word = next_word(self.generated, self.place.before)
+        end = len(word.rstrip(".,;:!?…”\"')]")) or len(word)
         sure, at = 1.0, 0
         for text, probability in self._pieces:
             if at >= end:
@@ -104,13 +108,11 @@ class Answer:
 
     def _while_sure(self) -> tuple[str, bool]:
         """The generated text up to where it becomes a guess, and whether it does."""
-        if not self.cut_when_unsure:
-            return self.generated, False
         text, sure = "", 1.0
         for piece, probability in self._pieces:
             sure *= probability
             whole_word = len(next_word(text, self.place.before)) < len(text)
-            if sure < LEAST_SURE and text and (whole_word or piece[:1].isspace()):
+            if sure < self.least_sure and text and (whole_word or piece[:1].isspace()):
                 return text, True
             text += piece
         return text, False

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 
 from studio.engine import GREEDY, Priority, Request, Sampling
-from studio.writing.answer import Answer, Known, Place, Written
+from studio.writing.answer import (
+    LEAST_SURE,
+    LEAST_SURE_GATED,
+    Answer,
+    Known,
+    Place,
+    Written,
+)
 from studio.writing.confidence import Confidence
 from studio.writing.craft import Craft
 from studio.writing.graphemes import splits
@@ -190,6 +197,8 @@ class _Grey:
     """The writer asked for it, so it is shown however unsure."""
     n_keys: int = 0
     """After so many keys it was in sight."""
+    asked_for: bool = False
+    """It was asked for by a key."""
     judged: bool = False
     """It is known whether its first word was right."""
     others: list[Answer] = field(default_factory=list)
@@ -325,7 +334,7 @@ class Completion:
             grey.taken += text
             grey.n_keys += grey.shown_ms is not None
             self._judge_taken(grey)
-            if grey.rest or grey.streaming:
+            if self._worth_showing(grey) or grey.streaming:
                 return [*self._display(now_ms), *self._wake(now_ms)]
         return [*self._drop(now_ms), *self._go_on(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
 
@@ -372,13 +381,15 @@ class Completion:
         self.pace.taken()
         grey = self._grey
         if grey and grey.kind is Kind.SUGGESTION and (grey.streaming or grey.rest):
-            grey.wanted, grey.show_at_ms = True, now_ms
+            grey.wanted = grey.asked_for = True
+            grey.show_at_ms = now_ms
             return [*self._display(now_ms), *self._wake(now_ms)]
         if not around.before.strip():
             return [Tell("Write a few words first: the suggestion goes on from them.")]
         actions = [*self._drop(now_ms), *self._ask_suggestion(now_ms)]
         if self._grey:
-            self._grey.wanted, self._grey.show_at_ms = True, now_ms
+            self._grey.wanted = self._grey.asked_for = True
+            self._grey.show_at_ms = now_ms
         return [*actions, *self._wake(now_ms)]
 
     def another(self, step: int, now_ms: float) -> list[Action]:
@@ -393,7 +404,7 @@ class Completion:
             self._ids += 1
             grey.answer = Known(grey.rest, grey.answer.sure)
             grey.ask_id, grey.taken, grey.streaming = self._ids, "", True
-            grey.others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+            grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
             request = replace(self._request(), versions=ALTERNATIVES, sampling=_ALTERNATIVE)
             actions.append(Ask(grey.ask_id, request))
         choices = self._choices(grey)
@@ -437,7 +448,7 @@ class Completion:
         self._judge_taken(grey)
         self.pace.taken()
         actions: list[Action] = [Insert(taken)]
-        if amount is not Amount.ALL and (grey.rest or grey.streaming):
+        if amount is not Amount.ALL and (self._worth_showing(grey) or grey.streaming):
             grey.wanted = True  # what follows an accepted word stays in sight
             return [*actions, *self._display(now_ms), *self._wake(now_ms)]
         ahead, self._ahead = self._ahead, None
@@ -562,11 +573,14 @@ class Completion:
         if self._options.asking is Asking.NEVER or not self._worth_asking():
             return []
         known = self._recent.find(self._around.before, self._around.after)
-        if known and now_ms >= self._paused_until_ms:
+        asks = wait_ms is not None and self._may_ask(now_ms)
+        # With a letter more, what was not sure enough to be shown is asked again.
+        enough = known and (not self._options.gated or self.confidence.enough(known[1]))
+        if known and (enough or not asks) and now_ms >= self._paused_until_ms:
             answer = Known(*known)
             self._grey = _Grey(Kind.SUGGESTION, 0, answer, now_ms, streaming=False)
             return self._display(now_ms)
-        if wait_ms is None or not self._may_ask(now_ms):
+        if wait_ms is None or not asks:
             return []
         if wait_ms > 0:
             self._ask_at_ms = now_ms + wait_ms
@@ -601,14 +615,17 @@ class Completion:
         request = self._request()
         between = self._around.after.partition("\n")[0].strip() and self._craft is not Craft.CODE
         if not between or self._options.fills_in:
-            ask = self._begin(Kind.SUGGESTION, Answer(self.place), request, now_ms)
+            ask = self._begin(Kind.SUGGESTION, self._new_answer(), request, now_ms)
             return [*self._drop_ahead(), ask]
         request = replace(request, versions=ALTERNATIVES, sampling=_RANKED)
         ask = self._begin(Kind.SUGGESTION, Known("", 0.0), request, now_ms)
         if self._grey:
             self._grey.ranked = False
-            self._grey.others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+            self._grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
         return [*self._drop_ahead(), ask]
+
+    def _new_answer(self) -> Answer:
+        return Answer(self.place, LEAST_SURE_GATED if self._options.gated else LEAST_SURE)
 
     def _begin(
         self, kind: Kind, answer: Answer | Known | Written, request: Request, now_ms: float
@@ -628,7 +645,9 @@ class Completion:
         sure_enough = (
             grey.wanted or not self._options.gated or self.confidence.enough(grey.current.sure)
         )
-        if not rest or not (grey.current.has_word and (sure_enough or was_shown)):
+        if not self._worth_showing(grey) or not (
+            grey.current.has_word and (sure_enough or was_shown)
+        ):
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
             return []
@@ -637,6 +656,11 @@ class Completion:
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         return [Show(rest)]
+
+    def _worth_showing(self, grey: _Grey) -> bool:
+        """A key takes it, so it should save one: a single letter or mark does not."""
+        least = 2 if self._options.gated and not grey.others and not grey.asked_for else 1
+        return len(grey.rest) >= least
 
     def _choices(self, grey: _Grey) -> list[int]:
         """Places of the alternatives that differ and have something to show, the first included."""
@@ -661,7 +685,7 @@ class Completion:
         actions: list[Action] = []
         if not known and self._worth_asking():
             self._ids += 1
-            self._ahead = _Ahead(self._ids, Answer(self.place))
+            self._ahead = _Ahead(self._ids, self._new_answer())
             actions = [Ask(self._ids, self._request())]
         self._around = here
         return actions
