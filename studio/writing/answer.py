@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from studio.writing import graphemes
 from studio.writing.craft import Craft
 from studio.writing.languages import Language
 from studio.writing.segments import next_word
 from studio.writing.trimming import fitted, trim
 
+CLOSING = ".,;:!?…”\"')]"
+"""Punctuation that may stand right after a word."""
 LEAST_SURE = 0.3
 """A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
 
@@ -57,7 +60,7 @@ class Answer:
     @property
     def sure(self) -> float:
         """The probability of its first word: of the tokens that spell it, multiplied."""
-        end = len(next_word(self.generated, self.place.before).rstrip(".,;:!?…”\"')]"))
+        end = len(next_word(self.generated, self.place.before).rstrip(CLOSING))
         sure, at = 1.0, 0
         for text, probability in self._pieces:
             if at >= end:
@@ -78,14 +81,14 @@ class Answer:
         n, ended, text, complete = self._fit
         if (n, ended) == (len(self._pieces), self.ended):
             return text, complete
-        place, (kept, unsure) = self.place, self._while_sure()
+        place, (kept, unsure, within_word) = self.place, self._while_sure()
         trimmed = trim(
             place.craft,
             place.before,
             place.after,
             kept,
             ended=self.ended or unsure,
-            cut_short=self.cut_short or unsure,
+            cut_short=within_word if unsure else self.cut_short,
             language=place.language,
         )
         complete = trimmed.complete or unsure
@@ -102,18 +105,20 @@ class Answer:
         self._fit = len(self._pieces), self.ended, text, complete
         return text, complete
 
-    def _while_sure(self) -> tuple[str, bool]:
-        """The generated text up to where it becomes a guess, and whether it does."""
+    def _while_sure(self) -> tuple[str, bool, bool]:
+        """The generated text up to where it becomes a guess, whether it does, and that within
+        a word."""
         if not self.cut_when_unsure:
-            return self.generated, False
+            return self.generated, False, False
         text, sure = "", 1.0
         for piece, probability in self._pieces:
             sure *= probability
             whole_word = len(next_word(text, self.place.before)) < len(text)
-            if sure < LEAST_SURE and text and (whole_word or piece[:1].isspace()):
-                return text, True
+            ends_word = piece[:1].isspace() or piece.startswith(tuple(CLOSING))
+            if sure < LEAST_SURE and text and (whole_word or ends_word):
+                return text, True, not ends_word
             text += piece
-        return text, False
+        return text, False, False
 
 
 @dataclass(frozen=True)
@@ -130,16 +135,17 @@ class Known:
 
 @dataclass
 class Written:
-    """A draft: shown as it is generated."""
+    """A draft: shown as it is generated, in whole characters."""
 
     generated: str = ""
+    ended: bool = False
     sure = 1.0
     has_word = True
     complete = False
 
     @property
     def text(self) -> str:
-        return self.generated
+        return graphemes.whole(self.generated, ended=self.ended)
 
     def add(self, text: str, probability: float) -> None:
         """More of it came; a draft is shown however likely it is."""
@@ -148,3 +154,5 @@ class Written:
 
     def end(self, *, cut_short: bool) -> None:
         """No more will come."""
+        del cut_short
+        self.ended = True
