@@ -485,7 +485,7 @@ class Completion:
         wanted = self._options.asking is Asking.ALWAYS and not self.paused(now_ms)
         if not wanted or not self._worth_asking():
             return []
-        if self._recall(now_ms):
+        if self._recall(now_ms, only_if_sure=True):
             return self._display(now_ms)
         if wait_ms is None or not self._may_ask(now_ms):
             return []
@@ -494,12 +494,16 @@ class Completion:
             return []
         return self._ask_suggestion(now_ms)
 
-    def _recall(self, now_ms: float) -> bool:
+    def _recall(self, now_ms: float, *, only_if_sure: bool = False) -> bool:
         """Take what was suggested here before; whether there was something."""
         known = self._recent.find(self._around.before, self._around.after)
-        if known:
-            self._grey = Grey(Kind.SUGGESTION, 0, Known(*known), now_ms, streaming=False)
-        return known is not None
+        if known is None or (only_if_sure and not self._enough(known[1])):
+            return False
+        self._grey = Grey(Kind.SUGGESTION, 0, Known(*known), now_ms, streaming=False)
+        return True
+
+    def _enough(self, sure: float) -> bool:
+        return not self._options.gated or self.confidence.enough(sure)
 
     def _follow(self, now_ms: float, wait_ms: float) -> list[Action]:
         """All of it is taken: go on with what was computed meanwhile, or with a new request."""
@@ -574,9 +578,7 @@ class Completion:
             return []
         was_shown = grey.shown_ms is not None
         rest = grey.rest
-        sure_enough = (
-            grey.wanted or not self._options.gated or self.confidence.enough(grey.current.sure)
-        )
+        sure_enough = grey.wanted or self._enough(grey.current.sure)
         # The first press of a key may leave half a character, typed from decomposed letters.
         half = splits(self._around.before, rest) or splits(rest, self._around.after)
         fit = rest and not half and grey.current.has_word
