@@ -13,7 +13,8 @@ KEYS = tuple(each.key for each in Settings.declared() if each.is_key)
 def key_of(event: QKeyEvent, settings: Settings) -> str | None:
     """The setting whose key was pressed, such as `key_accept`."""
     modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-    key = _THE_SAME.get(event.key(), Qt.Key(event.key()))
+    key = Qt.Key(event.key())
+    key = _THE_SAME.get(key, key)
     pressed = QKeySequence(QKeyCombination(modifiers, key))
     if key == Qt.Key.Key_unknown or pressed.isEmpty():
         return None
