@@ -10,10 +10,11 @@ from studio.writing.languages import Language
 from studio.writing.segments import next_word
 from studio.writing.trimming import fitted, trim
 
-CLOSING = ".,;:!?…”\"')]"
-"""Punctuation that may stand right after a word."""
-LEAST_SURE = 0.3
+LEAST_SURE = 0.15
 """A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
+LEAST_SURE_GATED = 0.5
+"""The same where only what is likely to be right is shown: of what was accepted in part, the rest
+stays in sight."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Answer:
     """What was generated for a place so far."""
 
     place: Place
-    cut_when_unsure: bool = True
+    least_sure: float = LEAST_SURE
     ended: bool = False
     cut_short: bool = False
     """It ended because the most tokens were reached."""
@@ -60,7 +61,8 @@ class Answer:
     @property
     def sure(self) -> float:
         """The probability of its first word: of the tokens that spell it, multiplied."""
-        end = len(next_word(self.generated, self.place.before).rstrip(CLOSING))
+        word = next_word(self.generated, self.place.before)
+        end = len(word.rstrip(".,;:!?…”\"')]")) or len(word)
         sure, at = 1.0, 0
         for text, probability in self._pieces:
             if at >= end:
@@ -81,14 +83,14 @@ class Answer:
         n, ended, text, complete = self._fit
         if (n, ended) == (len(self._pieces), self.ended):
             return text, complete
-        place, (kept, unsure, within_word) = self.place, self._while_sure()
+        place, (kept, unsure) = self.place, self._while_sure()
         trimmed = trim(
             place.craft,
             place.before,
             place.after,
             kept,
             ended=self.ended or unsure,
-            cut_short=within_word if unsure else self.cut_short,
+            cut_short=self.cut_short or unsure,
             language=place.language,
         )
         complete = trimmed.complete or unsure
@@ -105,20 +107,16 @@ class Answer:
         self._fit = len(self._pieces), self.ended, text, complete
         return text, complete
 
-    def _while_sure(self) -> tuple[str, bool, bool]:
-        """The generated text up to where it becomes a guess, whether it does, and that within
-        a word."""
-        if not self.cut_when_unsure:
-            return self.generated, False, False
+    def _while_sure(self) -> tuple[str, bool]:
+        """The generated text up to where it becomes a guess, and whether it does."""
         text, sure = "", 1.0
         for piece, probability in self._pieces:
             sure *= probability
             whole_word = len(next_word(text, self.place.before)) < len(text)
-            ends_word = piece[:1].isspace() or piece.startswith(tuple(CLOSING))
-            if sure < LEAST_SURE and text and (whole_word or ends_word):
-                return text, True, not ends_word
+            if sure < self.least_sure and text and (whole_word or piece[:1].isspace()):
+                return text, True
             text += piece
-        return text, False, False
+        return text, False
 
 
 @dataclass(frozen=True)

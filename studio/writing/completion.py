@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from studio.engine import GREEDY, Priority, Request, Sampling
-from studio.writing.answer import Answer, Known, Place, Written
+from studio.writing.answer import (
+    LEAST_SURE,
+    LEAST_SURE_GATED,
+    Answer,
+    Known,
+    Place,
+    Written,
+)
 from studio.writing.confidence import Confidence
 from studio.writing.craft import Craft
 from studio.writing.decisions import (
@@ -273,7 +280,8 @@ class Completion:
         self.pace.taken()
         grey = self._grey
         if grey and grey.kind is Kind.SUGGESTION and (grey.streaming or grey.rest):
-            grey.wanted, grey.show_at_ms = True, now_ms
+            grey.wanted = grey.asked_for = True
+            grey.show_at_ms = now_ms
             return [*self._display(now_ms), *self._wake(now_ms)]
         if not around.before.strip():
             return [Tell(FIRST_WORDS.format("suggestion"))]
@@ -283,7 +291,8 @@ class Completion:
         if not self._recall(now_ms):
             actions += self._ask_suggestion(now_ms)
         if self._grey:
-            self._grey.wanted, self._grey.show_at_ms = True, now_ms
+            self._grey.wanted = self._grey.asked_for = True
+            self._grey.show_at_ms = now_ms
         return [*actions, *self._display(now_ms), *self._wake(now_ms)]
 
     def another(self, step: int, now_ms: float) -> list[Action]:
@@ -302,7 +311,7 @@ class Completion:
             self._ids += 1
             grey.answer = Known(grey.rest, grey.current.sure)
             grey.ask_id, grey.at, grey.taken, grey.streaming = self._ids, 0, "", True
-            grey.others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+            grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
             request = replace(self._request(), versions=ALTERNATIVES, sampling=_ALTERNATIVE)
             actions.append(Ask(grey.ask_id, request))
         return [*actions, *self._step(grey), *self._display(now_ms), *self._wake(now_ms)]
@@ -551,10 +560,13 @@ class Completion:
             return []
         request = self._request()
         if not self._ranks():
-            return [self._begin(Kind.SUGGESTION, Answer(self.place), request, now_ms)]
+            return [self._begin(Kind.SUGGESTION, self._new_answer(), request, now_ms)]
         request = replace(request, versions=ALTERNATIVES, sampling=_RANKED)
-        others = [Answer(self.place) for _ in range(ALTERNATIVES)]
+        others = [self._new_answer() for _ in range(ALTERNATIVES)]
         return [self._begin(Kind.SUGGESTION, Known("", 0.0), request, now_ms, others)]
+
+    def _new_answer(self) -> Answer:
+        return Answer(self.place, LEAST_SURE_GATED if self._options.gated else LEAST_SURE)
 
     def _begin(
         self,
@@ -581,7 +593,7 @@ class Completion:
         sure_enough = grey.wanted or self._enough(grey.current.sure)
         # The first press of a key may leave half a character, typed from decomposed letters.
         half = splits(self._around.before, rest) or splits(rest, self._around.after)
-        fit = rest and not half and grey.current.has_word
+        fit = self._worth_showing(grey) and not half and grey.current.has_word
         if not fit or not (sure_enough or was_shown):
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
@@ -591,6 +603,11 @@ class Completion:
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         return [Show(rest)]
+
+    def _worth_showing(self, grey: Grey) -> bool:
+        """A key takes it, so it should save one: a single letter or mark does not."""
+        least = 2 if self._options.gated and not grey.others and not grey.asked_for else 1
+        return len(grey.rest) >= least
 
     def _ask_ahead(self, now_ms: float) -> list[Action]:
         """Ask what would follow the suggestion in sight, if it were taken."""
@@ -604,7 +621,7 @@ class Completion:
         actions: list[Action] = []
         if self._worth_asking() and not self._recent.find(self._around.before, here.after):
             self._ids += 1
-            self._ahead = Ahead(self._ids, Answer(self.place), now_ms)
+            self._ahead = Ahead(self._ids, self._new_answer(), now_ms)
             actions = [Ask(self._ids, self._request())]
         self._around = here
         return actions

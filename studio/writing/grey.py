@@ -38,6 +38,8 @@ class Grey:
     """The writer asked for it, so it is shown however unsure."""
     n_keys: int = 0
     """After so many keys it was in sight."""
+    asked_for: bool = False
+    """It was asked for by a key."""
     judged: bool = False
     """It is known whether its first word was right."""
     others: list[Answer] = field(default_factory=list)

@@ -682,6 +682,13 @@ def test_the_unsure_is_shown_to_who_wants_to_see_all() -> None:
     assert desk.grey == "the stairs"
 
 
+def test_one_letter_or_mark_is_not_worth_a_key_unless_it_was_asked_for(desk: Desk) -> None:
+    desk.suggest("a")
+    assert desk.grey == ""
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    assert desk.grey == "a"
+
+
 def test_what_was_too_unsure_to_be_shown_is_asked_again_with_each_letter(desk: Desk) -> None:
     desk.suggest("the stairs", sure=0.35)
     desk.type("t")

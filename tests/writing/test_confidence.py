@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,9 +37,10 @@ def test_it_stays_where_something_is_shown_and_something_is_not(
 
 def test_what_was_in_sight_for_many_keys_counts_for_each() -> None:
     start = Confidence()
-    assert start.learned(right=False, n_keys=3) == (
-        start.learned(right=False).learned(right=False).learned(right=False)
-    )
+    thrice = start.learned(right=False).learned(right=False).learned(right=False)
+    at_once = start.learned(right=False, n_keys=3)
+    assert at_once.seen == thrice.seen == 3
+    assert at_once.threshold == pytest.approx(thrice.threshold)
 
 
 def test_it_settles_where_the_wanted_share_of_what_is_shown_is_right() -> None:
