@@ -76,6 +76,7 @@ def keep_log(places: Places) -> Path:
 def make_desk(model: Path | None, places: Places) -> Desk:
     """All that the windows need from the other parts."""
     from studio import tuning
+    from studio.library.power import wants_sparing
     from studio.ui.desk import Desk
 
     default = DefaultModel.declared()
@@ -88,6 +89,7 @@ def make_desk(model: Path | None, places: Places) -> Desk:
         download_default=default.download,
         model_override=model,
         tuning_missing=tuning.missing,
+        power_is_short=wants_sparing,
         load_sounds=load_sounds,
     )
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ class Declared:
     choices: tuple[str, ...]
     words: tuple[str, ...]
     """What the choices are called."""
+    is_key: bool
+    """A key of the keyboard, as Qt writes it: `Ctrl+Right`; empty for none."""
 
     def accepts(self, value: object) -> bool:
         """Whether `value` has the type of the default and lies in the range."""
@@ -63,6 +66,7 @@ def _setting(
     between: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     words: tuple[str, ...] = (),
+    is_key: bool = False,
 ) -> Any:
     low, high = between or (None, None)
     return field(
@@ -76,8 +80,16 @@ def _setting(
             "maximum": high,
             "choices": choices,
             "words": words or tuple(choice.capitalize() for choice in choices),
+            "is_key": is_key,
         },
     )
+
+
+def _key(default: str, label: str, sentence: str) -> Any:
+    return _setting(default, "Keys", label, sentence, is_key=True)
+
+
+_NEXT_WORD = "Alt+Right" if sys.platform == "darwin" else "Ctrl+Right"
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ class Settings:
         "Suggest",
         "When the text is continued in grey at the cursor.",
         choices=("always", "on request", "never"),
-        words=("While I type", "Only when I ask (Ctrl+Space)", "Never"),
+        words=("While I type", "Only when I ask", "Never"),
     )
     only_when_sure: bool = _setting(
         True,
@@ -129,6 +141,28 @@ class Settings:
         "The longest grey suggestion; a token is about three quarters of a word.",
         unit="tokens",
         between=(1, 128),
+    )
+    tab_takes: str = _setting(
+        "ask",
+        "Suggestions",
+        "Tab takes",
+        "What Tab takes of a suggestion in prose and verse. In code, and of a draft, it takes all.",
+        choices=("ask", "all", "word"),
+        words=("Ask me the first time", "All of it", "One word"),
+    )
+    announce: bool = _setting(
+        False,
+        "Suggestions",
+        "Tell screen readers of suggestions",
+        "A suggestion is read out when it appears. The key to review it always works.",
+    )
+    save_power: str = _setting(
+        "automatic",
+        "Suggestions",
+        "Save power",
+        "Suggests after a pause in typing, and computes nothing ahead. Automatic: on battery, and "
+        "while the machine is hot.",
+        choices=("automatic", "always", "never"),
     )
     draft_tokens: int = _setting(
         200,
@@ -228,6 +262,28 @@ class Settings:
         choices=("f16", "q8_0"),
         words=("Full precision", "Half the memory"),
     )
+    key_accept: str = _key("Tab", "Take it", "Takes the grey text, or as much as Tab is to take.")
+    key_all: str = _key("Ctrl+End", "Take all of it", "Takes the grey text to its end.")
+    key_word: str = _key(_NEXT_WORD, "Take the next word", "Takes the next word of the grey text.")
+    key_sentence: str = _key(
+        "Ctrl+Down",
+        "Take the next sentence or line",
+        "Takes the next sentence of the grey text; in verse and code, the next line.",
+    )
+    key_dismiss: str = _key(
+        "Esc", "Put it away", "Stops the draft that is being written, or takes grey text away."
+    )
+    key_suggest: str = _key(
+        "Ctrl+Space", "Suggest now", "Suggests something here, however unsure the model is."
+    )
+    key_next: str = _key("Alt+]", "Next suggestion", "Shows another suggestion for the place.")
+    key_previous: str = _key("Alt+[", "Previous suggestion", "Shows the one before it again.")
+    key_draft: str = _key(
+        "Ctrl+Return", "Write a draft", "Writes on from the cursor; once more for another draft."
+    )
+    key_review: str = _key(
+        "Ctrl+Shift+J", "Read it out", "Has a screen reader say what the grey text is."
+    )
 
     @staticmethod
     def declared() -> Iterator[Declared]:
@@ -241,7 +297,27 @@ class Settings:
             value = getattr(self, each.key)
             if not each.accepts(value):
                 raise SettingsError(f"“{each.label}” can't be {value!r}. {_allowed(each)}")
+        self._check_keys()
         return self
+
+    def _check_keys(self) -> None:
+        known: dict[str, str] = {}
+        for each in self.declared():
+            if not each.is_key or not (key := getattr(self, each.key)):
+                continue
+            if key.removeprefix("Shift+") in _TYPED or len(key.removeprefix("Shift+")) == 1:
+                raise SettingsError(
+                    f"“{key}” writes into the text. Choose a key together with Ctrl or Alt."
+                )
+            other = known.setdefault(key.casefold(), each.label)
+            if other is not each.label:
+                raise SettingsError(
+                    f"“{key}” is the key for “{other}” already. Choose another one for "
+                    f"“{each.label}”."
+                )
+
+
+_TYPED = ("Space", "Return", "Enter", "Backspace", "Del")
 
 
 def _declared(of: Field[Any]) -> Declared:
@@ -321,4 +397,10 @@ def _read(path: Path) -> Settings:
                 good[each.key] = kept[each.key]
             else:
                 log.warning("setting %s: %r is out of range", each.key, kept[each.key])
-    return Settings(**good)
+    settings = Settings(**good)
+    try:
+        return settings.checked()
+    except SettingsError as error:
+        log.warning("the keys in %s are not used: %s", path, error)
+        keys = {each.key: each.default for each in Settings.declared() if each.is_key}
+        return replace(settings, **keys)

@@ -40,7 +40,7 @@ def test_only_what_differs_from_the_defaults_is_written(
 
 @pytest.mark.parametrize(
     "value",
-    [{"font_size_pt": 1000}, {"font_size_pt": "big"}, {"theme": "pink"}, {"suggestions": 1}],
+    [{"font_size_pt": 1000}, {"font_size_pt": "big"}, {"theme": "pink"}, {"only_when_sure": 1}],
 )
 def test_a_value_out_of_range_is_refused_with_a_sentence(
     store: SettingsStore, value: dict[str, object]
@@ -76,3 +76,23 @@ def test_settings_hold_for_the_session_when_they_cannot_be_written(tmp_path: Pat
     with pytest.raises(SettingsError, match="could not be kept"):
         store.change(font_size_pt=20)
     assert store.current.font_size_pt == 20
+
+
+@pytest.mark.parametrize("key", ["a", "Shift+A", "Space", "Shift+Space", "Return", "."])
+def test_a_key_that_writes_is_no_key_for_grey_text(store: SettingsStore, key: str) -> None:
+    with pytest.raises(SettingsError, match="writes into the text"):
+        store.change(key_word=key)
+
+
+def test_two_keys_that_are_the_same_are_refused(store: SettingsStore) -> None:
+    with pytest.raises(SettingsError, match="is the key for “Take it” already"):
+        store.change(key_word="tab")
+    store.change(key_accept="", key_word="Tab")
+    store.change(key_sentence="")
+    assert (store.current.key_accept, store.current.key_word) == ("", "Tab")
+
+
+def test_keys_in_the_file_that_clash_fall_back_and_nothing_else_does(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"key_word": "Tab", "theme": "dark"}')
+    current = SettingsStore(tmp_path / "settings.json").current
+    assert (current.key_word, current.theme) == (Settings().key_word, "dark")

@@ -19,10 +19,12 @@ from studio.manuscript import ManuscriptError, Recovery, same_file
 from studio.ui.background import on_gui_thread
 from studio.ui.desk import Desk
 from studio.ui.icon import lamplight_icon
+from studio.ui.learned import Learned
 from studio.ui.memory import Memory
 from studio.ui.model_choice import ModelChoice
 from studio.ui.notice import Notice, Weight
 from studio.ui.recoveries import Recoveries
+from studio.ui.suggesting import Suggesting
 from studio.ui.theme import Theme
 from studio.ui.window import Window
 
@@ -55,6 +57,8 @@ class Lamplight(QObject):
         self.theme = Theme(application, desk.settings)
         self.memory = Memory(desk.data_dir / "memory.json")
         self.model = ModelChoice(desk, self.memory, self)
+        self.learned = Learned(desk.data_dir / "confidence.json", self)
+        self.suggesting = Suggesting(desk.settings, self.learned, desk.power_is_short, self)
         self.recoveries = Recoveries(desk.data_dir, self)
         self.model.told.connect(self._tell)
         self.model.over.connect(self._withdraw)
@@ -69,7 +73,10 @@ class Lamplight(QObject):
 
     def new_window(self) -> Window:
         """Show another window with an empty text."""
-        window = Window(self._desk, self.model, self.memory)
+        window = Window(self._desk, self.model, self.memory, self.suggesting)
+        window.open_files.others = lambda: [
+            (other.editor, other.document) for other in self.windows if other is not window
+        ]
         window.open_wanted.connect(lambda path: self.open(path, window))
         window.new_window_wanted.connect(self.new_window)
         window.quit_wanted.connect(self.quit)
@@ -125,7 +132,8 @@ class Lamplight(QObject):
         self._application.quit()
 
     def end(self) -> None:
-        """The last window is closed: free the model."""
+        """The last window is closed: keep what was learned, and free the model."""
+        self.learned.end()
         self.model.end()
         self._desk.client.close()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent
 
 from studio.engine import (
     Ended,
@@ -30,6 +29,9 @@ from studio.settings import Settings
 from studio.ui import engine_bridge
 from studio.ui.desk import Desk
 from studio.ui.editor import Editor
+from studio.ui.grey_keys import key_of, shown
+from studio.ui.spoken import Spoken
+from studio.ui.suggesting import Suggesting, now_ms
 from studio.ui.word_count import count_words
 from studio.writing.completion import (
     Action,
@@ -56,11 +58,18 @@ FRAME_MS = 33
 
 TOO_LONG = "This paragraph is too long for grey text: begin a new one with Enter."
 SELECTED = "A draft goes on from the cursor: take the selection away first."
+NOTHING_THERE = "There is no grey text to read out."
+
+_KEYS_ALWAYS = ("key_draft", "key_suggest", "key_review")
+_GIVEN = ("context_chars", "memory_tokens", "lore_tokens", "note_tokens", "suggestion_tokens")
+"""Settings with another value of which the model would answer otherwise."""
 
 
-def options_from(settings: Settings) -> Options:
-    """What the writer's settings mean to the policy."""
+def options_from(settings: Settings, *, fills_in: bool = False, sparing: bool = False) -> Options:
+    """What the writer's settings mean to the policy, with the model and the power at hand."""
     return Options(
+        fills_in=fills_in,
+        sparing=sparing,
         asking=Asking(settings.asking),
         gated=settings.only_when_sure,
         suggestion_tokens=settings.suggestion_tokens,
@@ -80,6 +89,11 @@ class Completer(QObject):
     """A sentence for the writer."""
     state_changed = Signal(str)
     """Short words for the status bar."""
+    rest_changed = Signal()
+    """`resting` is another."""
+    tab_asked = Signal()
+    """The key that takes was pressed, and the writer never said how much it takes;
+    `take_as_said` goes on."""
 
     prompt_read = Signal(object, int)
     """The model has read a prompt (str) of so many tokens."""
@@ -88,6 +102,7 @@ class Completer(QObject):
         self,
         editor: Editor,
         desk: Desk,
+        suggesting: Suggesting,
         parent: QObject | None = None,
         prompt_of: Callable[[str], str] = str,
     ) -> None:
@@ -95,8 +110,18 @@ class Completer(QObject):
         self._editor = editor
         self._settings = desk.settings
         self._client = desk.client
-        self._policy = Completion(options_from(desk.settings.current), prompt_of)
+        self._suggesting = suggesting
+        self._learned = suggesting.learned
+        self._policy = Completion(self._options(), prompt_of, self._learned.confidence)
+        self._craft: Craft = Craft.STORY
+        self._given = self._what_is_given()
+        self._paused_until_ms = 0.0
+        self._resting = False
+        self._question_at: Around | None = None
+        self.spoken = Spoken(editor)
+        self.spoken.on = desk.settings.current.announce
         self._tickets: dict[int, int] = {}
+        self._scoring: dict[int, list[int]] = {}
         self._waiting: list[tuple[int, Piece]] = []  # shown with the next frame
         self._cut_short: set[int] = set()
         self._reading: Reading | None = None
@@ -115,7 +140,11 @@ class Completer(QObject):
         editor.cursor_moved.connect(self._on_moved)
         editor.left.connect(self._on_left)
         editor.keys_first = self._on_key
-        self.destroyed.connect(desk.settings.listen(self._configure))
+        editor.wants_key = self._wants_key
+        suggesting.changed.connect(self._on_suggesting)
+        self._learned.changed.connect(self._on_learned)
+        self.destroyed.connect(desk.settings.listen(lambda _: self.configure()))
+        self._on_suggesting()
 
     @property
     def state(self) -> str:
@@ -132,73 +161,112 @@ class Completer(QObject):
         elif not editor.ghost.possible:
             self.told.emit(TOO_LONG)
         else:
-            self._carry_out(self._policy.draft(self._around(), _now_ms()))
+            self._carry_out(self._policy.draft(self._around(), now_ms()))
 
     def stop_or_dismiss(self) -> bool:
         """Stop a draft that is being written, or take grey text away; whether there was any."""
         if self._policy.kind is None:
             return False
-        self._catch_up()
+        self._carry_out(_unpainted(self._catch_up()))
         if self._policy.kind is Kind.DRAFT and self._policy.streaming and self._policy.text:
-            self._carry_out(self._policy.stop(_now_ms()))
+            self._carry_out(self._policy.stop(now_ms()))
         else:
-            self._carry_out(self._policy.dismiss(_now_ms()))
+            self._carry_out(self._policy.dismiss(now_ms()))
         return True
 
     def suggest(self) -> None:
         """Suggest something at the cursor now, however unsure the model is."""
         if self._may_show():
-            self._carry_out(self._policy.ask_now(self._around(), _now_ms()))
+            self._carry_out(self._policy.ask_now(self._around(), now_ms()))
 
     def another(self, step: int) -> bool:
         """Show the next (1) or the previous (-1) alternative; whether there was a suggestion."""
         if not self._editor.ghost.visible or self._policy.kind is not Kind.SUGGESTION:
             return False
-        self._carry_out(self._policy.another(step, _now_ms()))
+        self._carry_out(self._policy.another(step, now_ms()))
         return True
 
-    def pause(self, minutes: float) -> None:
-        """Suggest nothing for so long; 0 ends a pause."""
-        until_ms = _now_ms() + minutes * 60_000 if minutes else 0.0
-        self._carry_out(self._policy.pause(until_ms))
+    def go_on(self) -> None:
+        """End the writer's pause, and the one that many refusals have brought."""
+        self._suggesting.go_on()
+        self._carry_out(self._policy.pause(0))
 
     @property
-    def paused(self) -> bool:
-        """Whether the writer wants no suggestions for a while, or has refused too many."""
-        return self._policy.paused(_now_ms())
+    def resting(self) -> bool:
+        """Whether nothing is suggested because the writer has refused so many."""
+        return self._resting
 
     def writes(self, craft: Craft, language: Language | None) -> None:
         """What kind of text it is from now on."""
+        self._craft = craft
         self._policy.writes(craft, language)
 
     def forget(self) -> None:
         """Another model answers, or it is told other things: what it said before is void."""
         self._carry_out(self._policy.forget())
 
+    def configure(self) -> None:
+        """Take the settings, the power and the model as they are now."""
+        settings = self._settings.current
+        self.spoken.on = settings.announce
+        given, self._given = self._given, self._what_is_given()
+        if given != self._given:
+            self.forget()
+        self._carry_out(self._policy.configure(self._options()))
+
+    def take(self) -> bool:
+        """Take as much as the writer wants of one key; whether there was any to be seen."""
+        if not self._editor.ghost.visible or self._editor.isReadOnly():
+            return False
+        takes = self._settings.current.tab_takes
+        if self._policy.kind is Kind.DRAFT or self._craft is Craft.CODE:
+            takes = "all"
+        if takes == "ask":
+            self._question_at = self._around()
+            self.tab_asked.emit()
+            return True
+        return self.accept(Amount.ALL if takes == "all" else Amount.WORD)
+
+    def take_as_said(self) -> None:
+        """The writer has said how much to take: do it where the key was pressed."""
+        at, self._question_at = self._question_at, None
+        self._editor.setFocus()
+        if at is None or at != self._around():
+            return
+        if not self._editor.ghost.visible:  # the question had the focus
+            self.suggest()
+        self.take()
+
+    def review(self) -> None:
+        """Have the grey text read out."""
+        if not self.spoken.review():
+            self.told.emit(NOTHING_THERE)
+
     def accept(self, amount: Amount) -> bool:
         """Take grey text into the document; whether there was any to be seen."""
         if not self._editor.ghost.visible or self._editor.isReadOnly():
             return False
-        self._carry_out(self._policy.accept(amount, _now_ms()))
+        self._carry_out(self._policy.accept(amount, now_ms()))
         return True
 
     # -- what happens in the editor ----------------------------------------------------------
 
     def _on_typed(self, text: str) -> None:
-        self._catch_up()
-        self._carry_out(self._policy.typed(text, self._around(), _now_ms()))
-        self._shows_only_where_it_can()
+        self._carry_out(_unpainted(self._catch_up()))
+        if self._may_show():
+            self._carry_out(self._policy.typed(text, self._around(), now_ms()))
+        else:
+            self._on_moved()
 
     def _on_changed(self) -> None:
-        self._carry_out(self._policy.changed(self._around(), _now_ms()))
-        self._shows_only_where_it_can()
-
-    def _shows_only_where_it_can(self) -> None:
-        if self._policy.kind is Kind.SUGGESTION and not self._may_show():
-            self._carry_out(self._policy.dismiss())
+        if self._may_show():
+            undone = self._editor.undoing
+            self._carry_out(self._policy.changed(self._around(), now_ms(), undone=undone))
+        else:
+            self._on_moved()
 
     def _on_moved(self) -> None:
-        self._carry_out(self._policy.moved(self._around(), _now_ms()))
+        self._carry_out(self._policy.moved(self._around(), now_ms()))
 
     def _on_left(self) -> None:
         """A suggestion is for who is writing: in the find bar, Tab goes to the next field."""
@@ -206,29 +274,63 @@ class Completer(QObject):
             self._carry_out(self._policy.dismiss())
 
     def _on_key(self, event: QKeyEvent) -> bool:
-        """The keys of grey text, while there is some; Ctrl+Enter always."""
-        key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        control = modifiers == Qt.KeyboardModifier.ControlModifier
-        if control and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.draft()
-            return True
-        if key == Qt.Key.Key_Tab and not modifiers:
-            return self.accept(Amount.ALL)
-        if key == Qt.Key.Key_Escape and not modifiers:
-            return self.stop_or_dismiss()
-        if control and key == Qt.Key.Key_Down:
-            return self.accept(Amount.SENTENCE)
-        # Ctrl+Right, and Option+Right on a Mac.
-        if event.matches(QKeySequence.StandardKey.MoveToNextWord):
-            return self.accept(Amount.WORD)
-        return False
+        """The keys of grey text, while there is some; those that ask for it always."""
+        match key_of(event, self._settings.current):
+            case "key_draft":
+                self.draft()
+            case "key_suggest":
+                self.suggest()
+            case "key_review":
+                self.review()
+            case "key_accept":
+                return self.take()
+            case "key_all":
+                return self.accept(Amount.ALL)
+            case "key_word":
+                return self.accept(Amount.WORD)
+            case "key_sentence":
+                return self.accept(Amount.SENTENCE)
+            case "key_dismiss":
+                return self.stop_or_dismiss()
+            case "key_next":
+                return self.another(1)
+            case "key_previous":
+                return self.another(-1)
+            case _:
+                return False
+        return True
 
-    def _configure(self, settings: Settings) -> None:
-        self._carry_out(self._policy.configure(options_from(settings)))
+    def _wants_key(self, event: QKeyEvent) -> bool:
+        """Whether a key is for grey text, though a menu may have the same one."""
+        name = key_of(event, self._settings.current)
+        return name in _KEYS_ALWAYS or (name is not None and self._editor.ghost.visible)
+
+    def _on_suggesting(self) -> None:
+        until_ms = self._suggesting.paused_until_ms
+        if until_ms != self._paused_until_ms:
+            self._paused_until_ms = until_ms
+            self._carry_out(self._policy.pause(until_ms))
+        self._carry_out(self._policy.configure(self._options()))
+
+    def _on_learned(self) -> None:
+        self._policy.confidence = self._learned.confidence
+
+    def _options(self) -> Options:
+        model = self._client.capabilities
+        return options_from(
+            self._settings.current,
+            fills_in=model is not None and model.can_infill,
+            sparing=self._suggesting.sparing,
+        )
+
+    def _what_is_given(self) -> tuple[object, ...]:
+        settings = self._settings.current
+        model = self._client.capabilities
+        return (model and model.path, *(getattr(settings, key) for key in _GIVEN))
 
     def _tick(self) -> None:
         if self._may_show():
-            self._carry_out(self._policy.tick(_now_ms()))
+            self._carry_out(self._policy.tick(now_ms()))
         elif self._policy.kind is None:  # a draft goes on without the focus
             self._carry_out(self._policy.dismiss())
 
@@ -259,11 +361,13 @@ class Completer(QObject):
                 case Insert(text):
                     self._editor.insert_accepted(text)
                 case WakeAt(at_ms):
-                    self._wake.start(max(0, round(at_ms - _now_ms())))
+                    self._wake.start(max(0, round(at_ms - now_ms())))
                 case Tell(sentence):
                     self.told.emit(sentence)
                 case _:
                     assert_never(action)
+        self.spoken.show(self._policy.text)
+        self._learned.learn(self._policy.confidence)
         self._tell_state()
 
     def _ask(self, action: Ask) -> None:
@@ -284,6 +388,8 @@ class Completer(QObject):
 
         def heard(i: int, log_probs: list[float], event: Event | Failed) -> None:
             nonlocal left
+            if action.ask_id not in self._scoring:
+                return  # cancelled while this was on its way
             if isinstance(event, Scored):
                 log_probs += [token.log_prob for token in event.tokens]
             elif isinstance(event, Finished | Failed):
@@ -291,17 +397,21 @@ class Completer(QObject):
                     scores[i] = sum(log_probs) / len(log_probs)
                 left -= 1
                 if not left:
-                    self._carry_out(self._policy.ranked(action.ask_id, scores, _now_ms()))
+                    del self._scoring[action.ask_id]
+                    self._carry_out(self._policy.ranked(action.ask_id, scores, now_ms()))
 
+        tickets = self._scoring[action.ask_id] = []
         for i, candidate in enumerate(action.candidates):
             until = action.prompt + candidate
             query = Scoring(until + action.following, start=len(until), priority=Priority.INLINE)
-            engine_bridge.ask(self, self._client, query, partial(heard, i, []))
+            tickets.append(engine_bridge.ask(self, self._client, query, partial(heard, i, [])))
 
     def _cancel(self, ask_id: int) -> None:
         ticket = self._tickets.pop(ask_id, None)
         if ticket is not None:
             self._client.cancel(ticket)
+        for scoring in self._scoring.pop(ask_id, []):
+            self._client.cancel(scoring)
 
     # -- what the model answers --------------------------------------------------------------
 
@@ -339,7 +449,7 @@ class Completer(QObject):
         actions = self._catch_up()
         if actions:
             self._frame.start()
-            self._carry_out(actions)
+            self._carry_out(_painted_once(actions))
 
     def _catch_up(self) -> list[Action]:
         """Let the policy know all that has come."""
@@ -349,7 +459,7 @@ class Completer(QObject):
             actions += self._policy.piece(
                 ask_id,
                 piece.text,
-                _now_ms(),
+                now_ms(),
                 probability=piece.probability,
                 version=piece.version,
             )
@@ -360,8 +470,8 @@ class Completer(QObject):
         actions = self._catch_up()
         cut_short = ask_id in self._cut_short
         self._cut_short.discard(ask_id)
-        actions += self._policy.ended(ask_id, _now_ms(), cut_short=cut_short)
-        self._carry_out(actions)
+        actions += self._policy.ended(ask_id, now_ms(), cut_short=cut_short)
+        self._carry_out(_painted_once(actions))
 
     # -- what the status bar says ------------------------------------------------------------
 
@@ -370,22 +480,44 @@ class Completer(QObject):
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
+        resting = self._policy.paused(now_ms()) and not self._suggesting.paused
+        if resting != self._resting:
+            self._resting = resting
+            self.rest_changed.emit()
 
     def _words(self) -> str:
-        policy = self._policy
-        if policy.kind is None:
+        policy, settings = self._policy, self._settings.current
+        if policy.kind is None or not (policy.text or policy.streaming):
             return ""
         if not policy.text:
             if self._reading and self._reading.done < self._reading.total:
                 return f"reading the text, {100 * self._reading.done // self._reading.total} %"
-            return "thinking…"
+            return "thinking…" if policy.wanted else ""
         if policy.kind is Kind.SUGGESTION:
-            return "suggestion: Tab takes it"
+            return self._words_of_suggestion()
         if policy.streaming:
             n = count_words(policy.text)
-            return f"writing a draft, {n} {'word' if n == 1 else 'words'}: Esc stops it"
-        return "draft: Tab takes it all, Ctrl+Down a sentence, Ctrl+Enter another one, Esc drops it"
+            words = f"{n} {'word' if n == 1 else 'words'}"
+            return f"writing a draft, {words}: {shown(settings.key_dismiss)} stops it"
+        return (
+            f"draft: {shown(settings.key_accept)} takes it all, {shown(settings.key_sentence)} "
+            f"a sentence, {shown(settings.key_draft)} another one, "
+            f"{shown(settings.key_dismiss)} drops it"
+        )
+
+    def _words_of_suggestion(self) -> str:
+        settings = self._settings.current
+        by_word = settings.tab_takes == "word" and self._craft is not Craft.CODE
+        what = "a word of it" if by_word else "it"
+        return f"suggestion: {shown(settings.key_accept)} takes {what}"
 
 
-def _now_ms() -> float:
-    return time.monotonic() * 1000
+def _unpainted(actions: Sequence[Action]) -> list[Action]:
+    """Without what is painted, because something else is in a moment."""
+    return [action for action in actions if not isinstance(action, Show | Hide)]
+
+
+def _painted_once(actions: Sequence[Action]) -> list[Action]:
+    """Of several pieces that came together, paint the sum."""
+    painted = [action for action in actions if isinstance(action, Show | Hide)]
+    return [*_unpainted(actions), *painted[-1:]]

@@ -30,5 +30,7 @@ class Desk:
     """`--model` of the command line; takes precedence over the settings."""
     tuning_missing: Callable[[], str | None]
     """None if fine-tuning can be done here, else the sentence that says what to add."""
+    power_is_short: Callable[[], bool]
+    """Whether the machine runs on battery or is hot; takes some milliseconds."""
     load_sounds: Callable[[], Sounds]
     """How words sound; the first time takes a tenth of a second. Raises `LibraryError`."""

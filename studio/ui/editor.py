@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDropEvent,
     QFocusEvent,
     QInputMethodEvent,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QTextCursor,
     QTextOption,
@@ -96,6 +97,8 @@ class Editor(Page):
         self.setAccessibleName("Text")
         self.keys_first: Callable[[QKeyEvent], bool] = lambda _: False
         """Is offered every key before the editor; answers whether it took it."""
+        self.wants_key: Callable[[QKeyEvent], bool] = lambda _: False
+        """Whether a key is for `keys_first`, even if a menu has the same one."""
         self.ghost = GhostText(self)
         self.recoloured.connect(self._recolour)
         self._highlighter: Highlighter | None = None
@@ -107,6 +110,7 @@ class Editor(Page):
         self._last_place = _Place(0, 0)
         self._loading = False
         self._composing = False
+        self._undoing = False
         self._own_undo_step = False
         self._settle = QTimer(self)  # reports a change that came outside of an event
         self._settle.setSingleShot(True)
@@ -202,6 +206,11 @@ class Editor(Page):
             from_paragraph(before, reach // 2) if start else before,
             text_between(self.document(), position, end),
         )
+
+    @property
+    def undoing(self) -> bool:
+        """Whether the change that is being reported is an undo or redo."""
+        return self._undoing
 
     @property
     def composing(self) -> bool:
@@ -310,10 +319,27 @@ class Editor(Page):
 
     # -- keys, input methods, mouse ----------------------------------------------------------
 
+    def event(self, event: QEvent) -> bool:
+        if (
+            event.type() is QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self.wants_key(event)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if self.keys_first(event):
             event.accept()
             return
+        if not self.isReadOnly():
+            if event.matches(QKeySequence.StandardKey.Undo):
+                self.undo()
+                return
+            if event.matches(QKeySequence.StandardKey.Redo):
+                self.redo()
+                return
         if self._language and not self.isReadOnly() and self._code_key(event, self._language):
             event.accept()
             return
@@ -389,12 +415,20 @@ class Editor(Page):
     # -- clipboard, drag and drop, undo ------------------------------------------------------
 
     def undo(self) -> None:
-        with self.reporting():
+        with self._taking_back(), self.reporting():
             super().undo()
 
     def redo(self) -> None:
-        with self.reporting():
+        with self._taking_back(), self.reporting():
             super().redo()
+
+    @contextmanager
+    def _taking_back(self) -> Iterator[None]:
+        self._undoing = True
+        try:
+            yield
+        finally:
+            self._undoing = False
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """The selection as plain text; Qt's own would lose no-break spaces."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from studio.ui.grey_keys import shown
 from studio.ui.model_menu import ModelMenu
 from studio.ui.steering_menu import SteeringMenu
 from studio.writing.completion import Amount
@@ -28,6 +29,7 @@ class Menus:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._bar: QMenuBar = window.menuBar()
+        self._grey: dict[str, tuple[QAction, str]] = {}
         self._file()
         self._edit()
         self._view()
@@ -38,10 +40,22 @@ class Menus:
         self._tuning()
         self._help()
 
+    def keys(self) -> dict[str, str]:
+        """What each key that a menu has does, by the key as Qt writes it."""
+        return {
+            sequence.toString(QKeySequence.SequenceFormat.PortableText): (
+                action.text().partition("\t")[0].replace("&", "").rstrip("…")
+            )
+            for action in self._window.actions()
+            for sequence in action.shortcuts()
+        }
+
     def show_settings(self) -> None:
-        """Check what the settings say."""
+        """Check what the settings say, and name its keys."""
         settings = self._window.desk.settings.current
-        self.suggestions.setChecked(settings.asking == "always")
+        for key, (action, label) in self._grey.items():
+            bound = shown(getattr(settings, key))
+            action.setText(f"{label}\t{bound}" if bound else label)
         for action in self._themes.actions():
             action.setChecked(action.data() == settings.theme)
 
@@ -200,44 +214,65 @@ class Menus:
         )
 
     def _suggest(self) -> None:
-        """The keys named here are the editor's own: they only count while there is grey text."""
-        completer = self._window.completer
+        """Most keys here are the editor's own: they only count while there is grey text."""
+        completer, asking = self._window.completer, self._window.asking
         menu = self._menu("&Suggest")
-        self.suggestions = self._check(
+        asking.next.setShortcut("Ctrl+Shift+Space")
+        for action in (*asking.modes, asking.next, asking.pause, asking.go_on):
+            if action is asking.pause:
+                menu.addSeparator()
+            menu.addAction(action)
+            self._window.addAction(action)
+        menu.addSeparator()
+        self._add_grey(
             menu,
-            "&Suggest while I type",
-            "Continue the text in grey after a short pause in typing",
-            lambda on: self._window.change(asking="always" if on else "on request"),
-            ["Ctrl+Shift+Space"],
-        )
-        self._add(
-            menu,
-            "Suggest &now",
+            "key_suggest",
+            "Suggest no&w",
             "Suggest something here, however unsure the model is",
             completer.suggest,
-            ["Ctrl+Space"],
         )
-        menu.addSeparator()
-        self._add(
+        self._add_grey(
             menu,
-            "&Write a draft\tCtrl+Enter",
+            "key_draft",
+            "Write a &draft",
             "Write on from the cursor in grey; once more for another draft",
             completer.draft,
         )
-        self._add(
+        self._add_grey(
             menu,
-            "S&top or put away\tEsc",
+            "key_dismiss",
+            "&Stop or put away",
             "Stop the draft that is being written, or take the grey text away",
             completer.stop_or_dismiss,
         )
         menu.addSeparator()
-        for label, tip, amount in (
-            ("Take &all\tTab", "Take all of the grey text", Amount.ALL),
-            ("Take the next wo&rd\tCtrl+Right", "Take its next word", Amount.WORD),
-            ("Take the next s&entence\tCtrl+Down", "Take its next sentence", Amount.SENTENCE),
+        self._add_grey(
+            menu,
+            "key_accept",
+            "&Take it",
+            "Take the grey text; the settings say how much of it",
+            completer.take,
+        )
+        for key, label, tip, amount in (
+            ("key_all", "Take &all of it", "Take all of the grey text", Amount.ALL),
+            ("key_word", "Take the next wo&rd", "Take its next word", Amount.WORD),
+            (
+                "key_sentence",
+                "Take the next s&entence",
+                "Take its next sentence; in verse and code, its next line",
+                Amount.SENTENCE,
+            ),
         ):
-            self._add(menu, label, tip, partial(completer.accept, amount))
-
+            self._add_grey(menu, key, label, tip, partial(completer.accept, amount))
+        menu.addSeparator()
+        for key, label, tip, step in (
+            ("key_next", "Ne&xt suggestion", "Show another suggestion for the same place", 1),
+            ("key_previous", "&Previous suggestion", "Show the one before it again", -1),
+        ):
+            self._add_grey(menu, key, label, tip, partial(completer.another, step))
+        self._add_grey(
+            menu, "key_review", "Read it o&ut", "Have it read by a screen reader", completer.review
+        )
         menu.addSeparator()
         self._add(
             menu,
@@ -246,6 +281,19 @@ class Menus:
             self._window.line_bar.open,
             ["Ctrl+Shift+L"],
         )
+        menu.addSeparator()
+        self._add(
+            menu,
+            "Forget what was learned",
+            "Begin afresh with how sure a suggestion must be to be shown",
+            self._window.forget_what_was_learned,
+        )
+
+    def _add_grey(
+        self, menu: QMenu, key: str, label: str, tip: str, do: Callable[[], object]
+    ) -> None:
+        """An action whose key is a setting, and the editor's own."""
+        self._grey[key] = (self._add(menu, label, tip, do), label)
 
     def _steering(self) -> None:
         window = self._window

@@ -41,6 +41,7 @@ SETTLE_MS = 250
 """The view follows the typing at this distance, so that a key costs nothing here."""
 _ICON_PX = 16
 _UNDERLINES = {
+    Source.FILES: QTextCharFormat.UnderlineStyle.DashDotLine,
     Source.LORE: QTextCharFormat.UnderlineStyle.DotLine,
     Source.NOTE: QTextCharFormat.UnderlineStyle.DashUnderline,
 }
@@ -110,6 +111,7 @@ class SeesPanel(Panel):
             editor.changed_otherwise,
             editor.cursor_moved,
             steered.changed,
+            steered.beside_changed,
         ):
             happened.connect(self._refresh_soon)
         self.destroyed.connect(settings.listen(lambda _: self._refresh_soon()))
@@ -284,6 +286,7 @@ def _ground(source: Source) -> QColor:
     colours = colours_now()
     return QColor(
         {
+            Source.FILES: colours.files,
             Source.MEMORY: colours.memory,
             Source.LORE: colours.lore,
             Source.NOTE: colours.note,

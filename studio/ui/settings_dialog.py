@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtGui import QFontDatabase, QKeySequence
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QHBoxLayout,
+    QKeySequenceEdit,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -51,11 +52,14 @@ class SettingsDialog(QDialog):
         store: SettingsStore,
         parent: QWidget | None = None,
         heads: Mapping[str, QWidget] | None = None,
+        menu_keys: Mapping[str, str] | None = None,
     ) -> None:
+        """`menu_keys`: keys that can't be given to a setting, and what they do."""
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._store = store
+        self._menu_keys = menu_keys or {}
         self._controls: dict[str, _Control] = {}
         self._pages = QTabWidget()
         self._pages.setDocumentMode(True)
@@ -70,6 +74,7 @@ class SettingsDialog(QDialog):
         self._complaint.setTextFormat(Qt.TextFormat.PlainText)
         self._complaint.setAccessibleName("What is wrong")
         self._complaint.hide()
+        self._pages.currentChanged.connect(self._complaint.hide)
         defaults = QPushButton("&Defaults")
         defaults.setToolTip("Set everything on this page back to what it was at first")
         defaults.setAutoDefault(False)
@@ -115,6 +120,11 @@ class SettingsDialog(QDialog):
 
     def _change(self, key: str, value: object) -> None:
         try:
+            if value in self._menu_keys and self._controls[key].is_key:
+                raise SettingsError(
+                    f"“{value}” is the key for “{self._menu_keys[str(value)]}” in the menus "
+                    "already. Choose another one."
+                )
             self._store.change(**{key: value})
         except SettingsError as error:
             self._complaint.setText(str(error))
@@ -143,6 +153,7 @@ class _Control:
     def __init__(
         self, widget: QWidget, put: Callable[[Any], None], signaller: QWidget | None = None
     ) -> None:
+        self.is_key = isinstance(widget, QKeySequenceEdit)
         self.widget = widget
         self.set = put
         self.signaller = signaller or widget
@@ -173,6 +184,8 @@ def _control(each: Declared, changed: Callable[[Any], None]) -> _Control:
 
 
 def _control_of(each: Declared, changed: Callable[[Any], None]) -> _Control:
+    if each.is_key:
+        return _key(changed)
     if isinstance(each.default, bool):
         box = QCheckBox(each.label)
         box.toggled.connect(changed)
@@ -211,6 +224,23 @@ def _choice(named: list[tuple[str, str]], changed: Callable[[Any], None]) -> _Co
 
     box.currentIndexChanged.connect(lambda: changed(box.currentData()))
     return _Control(box, put)
+
+
+def _key(changed: Callable[[Any], None]) -> _Control:
+    """Takes a key when it is pressed; the cross leaves none."""
+    edit = QKeySequenceEdit()
+    edit.setMaximumSequenceLength(1)
+    edit.setClearButtonEnabled(True)
+    edit.setMinimumWidth(180)
+
+    def take(sequence: QKeySequence) -> None:
+        changed(sequence.toString(QKeySequence.SequenceFormat.PortableText))
+
+    def put(key: str) -> None:
+        edit.setKeySequence(QKeySequence.fromString(key, QKeySequence.SequenceFormat.PortableText))
+
+    edit.keySequenceChanged.connect(take)
+    return _Control(edit, put)
 
 
 def _whole_number(each: Declared, changed: Callable[[Any], None]) -> _Control:

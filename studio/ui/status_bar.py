@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
 
+from studio.ui.asking import AskingChoice
 from studio.ui.editor import Editor
 from studio.ui.model_choice import ModelChoice
 
@@ -18,7 +19,12 @@ class WritingStatusBar(QStatusBar):
     """Follows one editor; a click on the model opens the Model menu."""
 
     def __init__(
-        self, editor: Editor, model: ModelChoice, model_menu: QMenu, parent: QWidget | None = None
+        self,
+        editor: Editor,
+        model: ModelChoice,
+        model_menu: QMenu,
+        asking: AskingChoice,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._editor = editor
@@ -39,13 +45,21 @@ class WritingStatusBar(QStatusBar):
         self._model_button.setArrowType(Qt.ArrowType.NoArrow)
         self._model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self._model_button.clicked.connect(self._open_menu)
+        self._asking = asking
+        self._asking_button = QToolButton()
+        self._asking_button.setAutoRaise(True)
+        self._asking_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._asking_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self._asking_button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self._asking_button.clicked.connect(asking.turn)
+        self._asking_button.setMenu(self._asking_menu())
         # Its words change with every frame of a draft and must not lay the bar out afresh.
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._state.setContentsMargins(8, 0, 0, 0)
         for label in (self._words, self._place):
             label.setContentsMargins(0, 0, 10, 0)
         self.addWidget(self._state, 1)
-        for widget in (self._words, self._place, self._model_button):
+        for widget in (self._words, self._place, self._asking_button, self._model_button):
             self.addPermanentWidget(widget)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -54,16 +68,18 @@ class WritingStatusBar(QStatusBar):
         editor.word_count_changed.connect(self._settle_soon)
         editor.cursorPositionChanged.connect(self._settle_soon)
         model.changed.connect(self._show_model)
+        asking.changed.connect(self._show_asking)
         self._show_figures()
         self._show_model()
+        self._show_asking()
 
     def show_state(self, words: str) -> None:
         """What the grey text is doing, in short words."""
         self._state.setText(words)
 
     def take_focus(self) -> None:
-        """Put the focus on the model."""
-        self._model_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        """Put the focus on the first button."""
+        self._asking_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _settle_soon(self) -> None:
         if not self._settle.isActive():
@@ -82,6 +98,19 @@ class WritingStatusBar(QStatusBar):
         self._model_button.setText(shown)
         self._model_button.setAccessibleName(f"Model: {words}")
         self._model_button.setToolTip(f"{words}\nClick for the Model menu")
+
+    def _show_asking(self) -> None:
+        self._asking_button.setText(self._asking.words)
+        self._asking_button.setAccessibleName(self._asking.words.capitalize())
+        self._asking_button.setToolTip(f"{self._asking.tip}. The arrow opens a menu.")
+
+    def _asking_menu(self) -> QMenu:
+        menu = QMenu("Suggestions", self)
+        menu.setToolTipsVisible(True)
+        menu.addActions(self._asking.modes)
+        menu.addSeparator()
+        menu.addActions([self._asking.pause, self._asking.go_on])
+        return menu
 
     def _open_menu(self) -> None:
         size = self._menu.sizeHint()

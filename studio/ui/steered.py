@@ -18,7 +18,7 @@ from studio.manuscript import (
 from studio.ui.background import in_background
 from studio.ui.desk import Desk
 from studio.ui.notice import Notice, Weight
-from studio.writing.context import Budget, Context, TokenRate, assemble
+from studio.writing.context import Budget, Context, Part, Source, TokenRate, assemble
 
 SETTLE_MS = 300
 """Other programs write in several steps; look when they have come to rest."""
@@ -33,6 +33,8 @@ class Steered(QObject):
 
     changed = Signal()
     """Other files, or other words in them."""
+    beside_changed = Signal()
+    """Other code is told of the other open files."""
     told = Signal(object)
     """A `Notice`."""
     over = Signal(str)
@@ -41,6 +43,8 @@ class Steered(QObject):
     def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.files = SteeringFiles()
+        self.beside = ""
+        """What of the code in other windows comes first; see `OpenFiles`."""
         self._desk = desk
         self._rate = TokenRate()
         self._model: Path | None = None  # the one that the rate was learned of
@@ -58,7 +62,19 @@ class Steered(QObject):
     def context(self, before: str) -> Context:
         """What the model is given for the text `before` the cursor."""
         rate = self.chars_per_token(before)
-        return assemble(before, self.files.steering, self.budget(rate), rate)
+        budget = self.budget(rate)
+        if not self.beside:
+            return assemble(before, self.files.steering, budget, rate)
+        budget = budget.beside(round(len(self.beside) / rate))
+        context = assemble(before, self.files.steering, budget, rate)
+        parts = (Part(Source.FILES, self.beside), *context.parts)
+        return Context(self.beside + context.prompt, parts, context.left_out)
+
+    def read_beside(self, text: str) -> None:
+        """Put this code of other files first from now on."""
+        if text != self.beside:
+            self.beside = text
+            self.beside_changed.emit()
 
     def prompt(self, before: str) -> str:
         """The same as one text."""

@@ -55,6 +55,7 @@ class Colours:
     """Ground of what the model is given of the memory; the same for lore and note."""
     lore: str
     note: str
+    files: str
     code: CodeColours
 
 
@@ -80,6 +81,7 @@ LIGHT = Colours(
     memory="#d9e6f4",
     lore="#e2edc9",
     note="#f4dceb",
+    files="#ece4d0",
     code=CodeColours(
         comment="#4d7168",
         string="#3b6e22",
@@ -112,6 +114,7 @@ DARK = Colours(
     memory="#20384f",
     lore="#33431d",
     note="#522d47",
+    files="#453c26",
     code=CodeColours(
         comment="#83a99c",
         string="#a3c98c",

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
 from studio.manuscript import TEXT_SUFFIXES, same_file
 from studio.settings import Settings, SettingsError
+from studio.ui.asking import AskingChoice
 from studio.ui.completer import Completer
 from studio.ui.craft_choice import CraftChoice
 from studio.ui.desk import Desk
@@ -19,13 +20,16 @@ from studio.ui.editor import Editor
 from studio.ui.files_panel import FilesPanel
 from studio.ui.filing import Filing
 from studio.ui.find_bar import FindBar
+from studio.ui.grey_keys import shown
 from studio.ui.line_bar import LineBar
 from studio.ui.memory import Memory
 from studio.ui.menus import Menus
 from studio.ui.model_choice import ModelChoice
-from studio.ui.notice import Notice, NoticeBar
+from studio.ui.notice import Choice, Notice, NoticeBar
+from studio.ui.open_files import OpenFiles
 from studio.ui.status_bar import WritingStatusBar
 from studio.ui.steered import Steered
+from studio.ui.suggesting import Suggesting
 from studio.ui.verse_margin import VerseMargin
 from studio.writing.craft import Craft
 from studio.writing.languages import CODE_SUFFIXES, language_of
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
 FIRST_SIZE = QSize(1000, 720)
 SMALLEST = QSize(620, 360)  # both panels and a notice fit
 FOCUS_MODE = "Focus mode. Shift+F11 brings the rest back."
-EMPTY = "Write here. When you pause, Lamplight goes on in grey, and Tab takes it."
+EMPTY = "Write here. Lamplight goes on in grey, and {} takes it."
+TAB = "What should {} take of a suggestion?"
+FORGOTTEN = "What was learned is forgotten."
 
 
 class Window(QMainWindow):
@@ -49,26 +55,31 @@ class Window(QMainWindow):
     closed = Signal()
     """It is closed for good."""
 
-    def __init__(self, desk: Desk, model: ModelChoice, memory: Memory) -> None:
+    def __init__(
+        self, desk: Desk, model: ModelChoice, memory: Memory, suggesting: Suggesting
+    ) -> None:
         super().__init__()
         self.desk = desk
         self.model = model
         self.memory = memory
         self.editor = Editor(desk.settings)
         self.editor.setAccessibleName("Text")
-        self.editor.setPlaceholderText(EMPTY)
         self.steered = Steered(desk, self)
-        self.completer = Completer(self.editor, desk, self, self.steered.prompt)
+        self._suggesting = suggesting
+        self.completer = Completer(self.editor, desk, suggesting, self, self.steered.prompt)
+        self.asking = AskingChoice(desk.settings, suggesting, self.completer, self.change, self)
         self.find_bar = FindBar(self.editor)
         self.line_bar = LineBar(self.editor, desk)
         self.verse_margin = VerseMargin(self.editor, desk.load_sounds)
         self.notices = NoticeBar()
         self.document = Document(self.editor, desk.data_dir, self)
         self.craft = CraftChoice(self.editor, self.document)
+        self.open_files = OpenFiles(self.editor, self.document, self.steered)
         self.filing = Filing(self, self.document, self.notices, memory)
         self._files: FilesPanel | None = None
         self._sees: SeesPanel | None = None
         self._settled = False
+        self._path: Path | None = None
         self._alone = False
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -81,7 +92,7 @@ class Window(QMainWindow):
         self.setCentralWidget(inside)
         self.setFocusProxy(self.editor)
         self.menus = Menus(self)
-        self.status = WritingStatusBar(self.editor, model, self.menus.model)
+        self.status = WritingStatusBar(self.editor, model, self.menus.model, self.asking)
         self.setStatusBar(self.status)
         self.setAcceptDrops(True)
         self.setMinimumSize(SMALLEST)
@@ -158,7 +169,12 @@ class Window(QMainWindow):
         from studio.ui.settings_dialog import SettingsDialog
 
         heads = {"Machine": RunsOn(self.model, self.desk.settings)}
-        SettingsDialog(self.desk.settings, self, heads).open()
+        SettingsDialog(self.desk.settings, self, heads, self.menus.keys()).open()
+
+    def forget_what_was_learned(self) -> None:
+        """Begin afresh with how sure a suggestion must be."""
+        self._suggesting.learned.forget()
+        self.notices.tell(FORGOTTEN)
 
     def show_files(self, shown: bool) -> None:
         """Show or hide the texts of the folder."""
@@ -250,6 +266,9 @@ class Window(QMainWindow):
         self.document.over.connect(self.notices.withdraw)
         self.completer.told.connect(self.notices.tell)
         self.completer.prompt_read.connect(self.steered.learn)
+        self.completer.tab_asked.connect(self._ask_about_tab)
+        self.model.changed.connect(self.completer.configure)
+        self.steered.changed.connect(self.completer.forget)
         self.steered.told.connect(self.notices.show_notice)
         self.steered.over.connect(self.notices.withdraw)
         self.completer.state_changed.connect(self.status.show_state)
@@ -260,8 +279,23 @@ class Window(QMainWindow):
         stop = self.desk.settings.listen(self._take)
         self.closed.connect(stop)
 
-    def _take(self, _: Settings) -> None:
+    def _take(self, settings: Settings) -> None:
         self.menus.show_settings()
+        self.editor.setPlaceholderText(EMPTY.format(shown(settings.key_accept) or "a key"))
+
+    def _ask_about_tab(self) -> None:
+        """The first time, and until it is answered; nothing is inserted meanwhile."""
+
+        def answer(takes: str) -> None:
+            self.change(tab_takes=takes)
+            self.completer.take_as_said()
+
+        key = shown(self.desk.settings.current.key_accept)
+        choices = (
+            Choice("&All of it", f"{key} takes the whole suggestion", lambda: answer("all")),
+            Choice("One &word", f"{key} takes one word at a time", lambda: answer("word")),
+        )
+        self.notices.show_notice(Notice(TAB.format(key), choices=choices, topic=TAB))
 
     def _show_document(self) -> None:
         document = self.document
@@ -271,9 +305,13 @@ class Window(QMainWindow):
         self.setWindowTitle(f"{name}[*] — Lamplight")
         self.setWindowModified(document.modified)
         self.editor.write_in(language_of(document.path))
+        self.completer.writes(self.craft.craft, language_of(document.path))
         if self._files:
             self._files.mark(document.path)
         self.steered.follow(document.path, document.folder)
+        if document.path != self._path:
+            self._path = document.path
+            self.open_files.look()
 
     def _show_craft(self) -> None:
         self.menus.show_craft()
@@ -314,6 +352,7 @@ class Window(QMainWindow):
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.document.watch.look()
             self.steered.look()
+            self.open_files.look()
         elif event.type() is QEvent.Type.WindowStateChange:
             self.menus.full_screen.setChecked(self.isFullScreen())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from studio.writing import graphemes
 from studio.writing.craft import Craft
 from studio.writing.languages import Language
 from studio.writing.segments import next_word
@@ -132,16 +133,17 @@ class Known:
 
 @dataclass
 class Written:
-    """A draft: shown as it is generated."""
+    """A draft: shown as it is generated, in whole characters."""
 
     generated: str = ""
+    ended: bool = False
     sure = 1.0
     has_word = True
     complete = False
 
     @property
     def text(self) -> str:
-        return self.generated
+        return graphemes.whole(self.generated, ended=self.ended)
 
     def add(self, text: str, probability: float) -> None:
         """More of it came; a draft is shown however likely it is."""
@@ -150,3 +152,5 @@ class Written:
 
     def end(self, *, cut_short: bool) -> None:
         """No more will come."""
+        del cut_short
+        self.ended = True

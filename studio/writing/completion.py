@@ -9,8 +9,7 @@ key): both are grey text at the cursor that is not part of the document until a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum, auto
+from dataclasses import replace
 
 from studio.engine import GREEDY, Priority, Request, Sampling
 from studio.writing.answer import (
@@ -23,11 +22,49 @@ from studio.writing.answer import (
 )
 from studio.writing.confidence import Confidence
 from studio.writing.craft import Craft
+from studio.writing.decisions import (
+    Action,
+    Amount,
+    Around,
+    Ask,
+    Asking,
+    Cancel,
+    Hide,
+    Insert,
+    Kind,
+    Options,
+    Rank,
+    Show,
+    Tell,
+    WakeAt,
+)
 from studio.writing.graphemes import splits
+from studio.writing.grey import Ahead, Batch, Grey
 from studio.writing.languages import Language
 from studio.writing.pace import Pace
 from studio.writing.recent import Recent
 from studio.writing.segments import next_line, next_sentence, next_word
+
+__all__ = [
+    "ALTERNATIVES",
+    "Action",
+    "Amount",
+    "Around",
+    "Ask",
+    "Asking",
+    "Cancel",
+    "Completion",
+    "Hide",
+    "Insert",
+    "Kind",
+    "Options",
+    "Rank",
+    "Show",
+    "Tell",
+    "WakeAt",
+    "heals_draft",
+    "suggestion",
+]
 
 ALTERNATIVES = 4
 """Other suggestions that are generated in one batch."""
@@ -43,107 +80,10 @@ _PASTE_WAIT_MS = 300.0
 _REGRET_MS = 10_000.0
 """What was accepted and is deleted so soon was wrong."""
 
-
-@dataclass(frozen=True)
-class Around:
-    """The text around the cursor: the window that the model is given, and what follows."""
-
-    before: str
-    after: str
-
-
-class Asking(StrEnum):
-    """When the model is asked for a suggestion."""
-
-    ALWAYS = "always"
-    ON_REQUEST = "on request"
-    NEVER = "never"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the writer's settings say."""
-
-    asking: Asking = Asking.ALWAYS
-    suggestion_tokens: int = 16
-    draft_tokens: int = 200
-    draft_sampling: Sampling = field(default_factory=Sampling)
-    fills_in: bool = False
-    """The model reads what follows the cursor (`Capabilities.can_infill`)."""
-    gated: bool = True
-    """Show only what is likely enough to be right; else all."""
-    sparing: bool = False
-    """Ask less: the machine is on battery or hot."""
-
-
-class Amount(Enum):
-    """How much of the grey text to take."""
-
-    ALL = auto()
-    WORD = auto()
-    SENTENCE = auto()
-    """Or the line, in verse and code."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Send this request; its answers come back with `ask_id`."""
-
-    ask_id: int
-    request: Request
-
-
-@dataclass(frozen=True)
-class Rank:
-    """Tell `ranked` how likely `following` is after each of `candidates`, best first wanted."""
-
-    ask_id: int
-    prompt: str
-    candidates: tuple[str, ...]
-    following: str
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """The answer to this request is not wanted any more."""
-
-    ask_id: int
-
-
-@dataclass(frozen=True)
-class Show:
-    """Show this grey text at the cursor, and nothing else."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Hide:
-    """Take the grey text away."""
-
-
-@dataclass(frozen=True)
-class Insert:
-    """Put this text into the document at the cursor, as one undo step."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class WakeAt:
-    """Call `tick` at this time; replaces an earlier one."""
-
-    at_ms: float
-
-
-@dataclass(frozen=True)
-class Tell:
-    """Show this sentence quietly."""
-
-    sentence: str
-
-
-Action = Ask | Rank | Cancel | Show | Hide | Insert | WakeAt | Tell
+FIRST_WORDS = "Write a few words first: the {} goes on from them."
+OFF = "Suggestions are off. The Suggest menu switches them on."
+INSIDE_A_WORD = "The cursor is inside a word: a suggestion goes on from the end of one."
+NO_OTHER = "There is no other suggestion here."
 
 
 def heals_draft(before: str) -> bool:
@@ -172,65 +112,6 @@ def suggestion(
     )
 
 
-class Kind(Enum):
-    """What the grey text is."""
-
-    SUGGESTION = auto()
-    DRAFT = auto()
-
-
-@dataclass
-class _Grey:
-    """The grey text, shown or still awaited."""
-
-    kind: Kind
-    ask_id: int
-    answer: Answer | Known | Written
-    asked_ms: float
-    streaming: bool = True
-    show_at_ms: float = 0.0
-    shown_ms: float | None = None
-    """Since when it is in sight."""
-    taken: str = ""
-    """What of it was accepted or typed already."""
-    wanted: bool = False
-    """The writer asked for it, so it is shown however unsure."""
-    n_keys: int = 0
-    """After so many keys it was in sight."""
-    asked_for: bool = False
-    """It was asked for by a key."""
-    judged: bool = False
-    """It is known whether its first word was right."""
-    others: list[Answer] = field(default_factory=list)
-    """Alternatives, in the order in which they were generated."""
-    ranked: bool = True
-    """False while it is to be found out which of the alternatives is best."""
-    at: int = 0
-    """Which is shown: 0 for the first suggestion, then the others."""
-
-    @property
-    def current(self) -> Answer | Known | Written:
-        return self.others[self.at - 1] if self.at else self.answer
-
-    @property
-    def rest(self) -> str:
-        """What of it is fit to be seen and was not taken yet."""
-        text = self.current.text
-        if not text.startswith(self.taken):
-            return ""
-        text = text[len(self.taken) :]
-        return text.rstrip() if self.kind is Kind.SUGGESTION or not self.streaming else text
-
-
-@dataclass
-class _Ahead:
-    """What would follow the suggestion in sight, computed while that is read."""
-
-    ask_id: int
-    answer: Answer
-    streaming: bool = True
-
-
 class Completion:
     """The policy of one editor.
 
@@ -253,8 +134,8 @@ class Completion:
         self._around = Around("", "")
         self._craft: Craft = Craft.STORY
         self._language: Language | None = None
-        self._grey: _Grey | None = None
-        self._ahead: _Ahead | None = None
+        self._grey: Grey | None = None
+        self._ahead: Ahead | None = None
         self._ask_at_ms: float | None = None
         self._ahead_at_ms: float | None = None
         self._paused_until_ms = 0.0
@@ -273,6 +154,12 @@ class Completion:
     def streaming(self) -> bool:
         """Whether more of the grey text is still to come."""
         return self._grey is not None and self._grey.streaming
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the writer has asked for what is shown or awaited."""
+        grey = self._grey
+        return grey is not None and (grey.wanted or grey.kind is Kind.DRAFT)
 
     @property
     def text(self) -> str:
@@ -295,7 +182,12 @@ class Completion:
         """Take new options; switching suggestions off takes one away."""
         self._options = options
         self.pace.sparing = options.sparing
-        if options.asking is Asking.NEVER and self.kind is Kind.SUGGESTION:
+        if options.asking is Asking.ALWAYS:
+            return []
+        self._ask_at_ms = None
+        grey = self._grey
+        unasked = grey is not None and grey.kind is Kind.SUGGESTION and not grey.wanted
+        if unasked or (options.asking is Asking.NEVER and self.kind is Kind.SUGGESTION):
             return self.dismiss()
         return []
 
@@ -311,8 +203,9 @@ class Completion:
         return self.dismiss() if self.kind is Kind.SUGGESTION else []
 
     def pause(self, until_ms: float) -> list[Action]:
-        """Suggest nothing until then; 0 ends a pause."""
+        """Suggest nothing until then; 0 ends a pause, also one that many rejections brought."""
         self._paused_until_ms = until_ms
+        self._ask_at_ms = None
         self.pace.taken()
         return self.dismiss() if until_ms and self.kind is Kind.SUGGESTION else []
 
@@ -334,18 +227,20 @@ class Completion:
             grey.taken += text
             grey.n_keys += grey.shown_ms is not None
             self._judge_taken(grey)
-            if self._worth_showing(grey) or grey.streaming:
+            if grey.rest or grey.streaming:
                 return [*self._display(now_ms), *self._wake(now_ms)]
+            return [*self._follow(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
         return [*self._drop(now_ms), *self._go_on(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
 
-    def changed(self, around: Around, now_ms: float) -> list[Action]:
+    def changed(self, around: Around, now_ms: float, *, undone: bool = False) -> list[Action]:
         """The text changed in another way: deleted, pasted, undone, replaced.
 
         The model is asked after something was pasted, not after the others; what was suggested
-        here before comes back at once.
+        here before comes back at once. `undone`: by undo or redo.
         """
         was, self._around = self._around, around
-        pasted = around.before.startswith(was.before) and around.before != was.before
+        longer = around.before.startswith(was.before) and around.before != was.before
+        pasted = longer and not undone
         self._regret(around, now_ms)
         actions = self._drop(now_ms, rejected=False)
         wait_ms = max(_PASTE_WAIT_MS, self.pace.wait_ms) if pasted else None
@@ -365,7 +260,7 @@ class Completion:
             actions += [*self._drop(now_ms), *self._ask_suggestion(now_ms)]
         if self._ahead_at_ms is not None and now_ms >= self._ahead_at_ms:
             self._ahead_at_ms = None
-            actions += self._ask_ahead()
+            actions += self._ask_ahead(now_ms)
         grey = self._grey
         if grey and grey.shown_ms is None:
             actions += self._display(now_ms)
@@ -374,10 +269,14 @@ class Completion:
     # -- what is asked for by a key --------------------------------------------------------------
 
     def ask_now(self, around: Around, now_ms: float) -> list[Action]:
-        """Suggest something here, sure or not; of what is there already, show all."""
+        """Suggest something here, sure or not; of what is there already, show all.
+
+        A pause goes on after it.
+        """
+        if self._options.asking is Asking.NEVER:
+            return [Tell(OFF)]
         self._around = around
         self._ask_at_ms = None
-        self._paused_until_ms = 0.0
         self.pace.taken()
         grey = self._grey
         if grey and grey.kind is Kind.SUGGESTION and (grey.streaming or grey.rest):
@@ -385,39 +284,44 @@ class Completion:
             grey.show_at_ms = now_ms
             return [*self._display(now_ms), *self._wake(now_ms)]
         if not around.before.strip():
-            return [Tell("Write a few words first: the suggestion goes on from them.")]
-        actions = [*self._drop(now_ms), *self._ask_suggestion(now_ms)]
+            return [Tell(FIRST_WORDS.format("suggestion"))]
+        if not self._worth_asking():
+            return [Tell(INSIDE_A_WORD)]
+        actions = self._drop(now_ms, rejected=False)
+        if not self._recall(now_ms):
+            actions += self._ask_suggestion(now_ms)
         if self._grey:
             self._grey.wanted = self._grey.asked_for = True
             self._grey.show_at_ms = now_ms
-        return [*actions, *self._wake(now_ms)]
+        return [*actions, *self._display(now_ms), *self._wake(now_ms)]
 
     def another(self, step: int, now_ms: float) -> list[Action]:
-        """Show the next (1) or the one before (-1) of the alternatives to the suggestion."""
+        """Show the next (1) or the one before (-1) of the alternatives to the suggestion.
+
+        They are generated in one batch when the first one is wanted.
+        """
         grey = self._grey
-        if grey is None or grey.kind is not Kind.SUGGESTION or not (grey.rest or grey.others):
+        if grey is None or grey.kind is not Kind.SUGGESTION or not grey.rest:
             return []
         grey.wanted = True
-        actions: list[Action] = []
-        if not grey.others:
-            actions += [*([Cancel(grey.ask_id)] if grey.streaming else []), *self._drop_ahead()]
+        grey.steps += step
+        actions = self._drop_ahead()
+        if not grey.others or grey.taken:
+            actions += [Cancel(grey.ask_id)] if grey.streaming else []
             self._ids += 1
-            grey.answer = Known(grey.rest, grey.answer.sure)
-            grey.ask_id, grey.taken, grey.streaming = self._ids, "", True
+            grey.answer = Known(grey.rest, grey.current.sure)
+            grey.ask_id, grey.at, grey.taken, grey.streaming = self._ids, 0, "", True
             grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
             request = replace(self._request(), versions=ALTERNATIVES, sampling=_ALTERNATIVE)
             actions.append(Ask(grey.ask_id, request))
-        choices = self._choices(grey)
-        at = choices.index(grey.at) if grey.at in choices else 0
-        grey.at = choices[(at + step) % len(choices)]
-        return [*actions, *self._display(now_ms), *self._wake(now_ms)]
+        return [*actions, *self._step(grey), *self._display(now_ms), *self._wake(now_ms)]
 
     def draft(self, around: Around, now_ms: float) -> list[Action]:
         """Write a draft from the cursor on; asked again, write another one."""
         self._around = around
         self._ask_at_ms = None
         if not around.before.strip():
-            return [Tell("Write a few words first: the draft goes on from them.")]
+            return [Tell(FIRST_WORDS.format("draft"))]
         again = self.kind is Kind.DRAFT
         self._tries = self._tries + 1 if again else 0
         sampling = self._options.draft_sampling
@@ -442,23 +346,18 @@ class Completion:
         taken = self._part(amount, shown)
         if amount is Amount.ALL and grey.kind is Kind.DRAFT and grey.streaming:
             taken = shown.rstrip()
+        if not taken:
+            return []
         self._around = replace(self._around, before=self._around.before + taken)
         self._accepted = self._around, now_ms
         grey.taken += taken
         self._judge_taken(grey)
         self.pace.taken()
         actions: list[Action] = [Insert(taken)]
-        if amount is not Amount.ALL and (self._worth_showing(grey) or grey.streaming):
+        if amount is not Amount.ALL and (grey.rest or grey.streaming):
             grey.wanted = True  # what follows an accepted word stays in sight
             return [*actions, *self._display(now_ms), *self._wake(now_ms)]
-        ahead, self._ahead = self._ahead, None
-        actions += self._drop(now_ms, rejected=False)
-        if ahead and ahead.streaming and ahead.answer.place == self.place:
-            self._grey = _Grey(Kind.SUGGESTION, ahead.ask_id, ahead.answer, now_ms)
-            return [*actions, *self._display(now_ms), *self._wake(now_ms)]
-        if ahead and ahead.streaming:
-            actions.append(Cancel(ahead.ask_id))
-        return [*actions, *self._go_on(now_ms, 0.0), *self._wake(now_ms)]
+        return [*actions, *self._follow(now_ms, 0.0), *self._wake(now_ms)]
 
     def stop(self, now_ms: float) -> list[Action]:
         """Stop a draft that is being written and keep what there is of it."""
@@ -473,7 +372,9 @@ class Completion:
         With a time, it was the writer who sent it away.
         """
         self._ask_at_ms = None
-        return self._drop(now_ms or 0.0, rejected=now_ms is not None)
+        if now_ms is None:
+            return self._drop(0.0, rejected=False)
+        return self._drop(now_ms, sent_away=True)
 
     # -- what the model answers ------------------------------------------------------------------
 
@@ -485,15 +386,16 @@ class Completion:
         if ahead and ahead.ask_id == ask_id:
             ahead.answer.add(text, probability)
             return self._end_ahead(ahead) if ahead.answer.complete else []
-        if grey is None or grey.ask_id != ask_id:
+        if grey is None or not grey.awaits(ask_id):
             return []
         answer = grey.others[version] if grey.others else grey.answer
         if not isinstance(answer, Known):
             if not grey.others and not answer.generated:
                 self.pace.answered(now_ms - grey.asked_ms)
             answer.add(text, probability)
-        actions = self._display(now_ms)
-        if grey.kind is Kind.SUGGESTION and not grey.others and answer.complete:
+        actions = [*self._step(grey), *self._display(now_ms)]
+        complete = all(each.complete for each in grey.others) if grey.others else answer.complete
+        if grey.kind is Kind.SUGGESTION and complete:
             actions += [Cancel(ask_id), *self._ended(grey, now_ms)]
         return [*actions, *self._wake(now_ms)]
 
@@ -506,56 +408,75 @@ class Completion:
         if ahead and ahead.ask_id == ask_id:
             ahead.answer.end(cut_short=cut_short)
             return self._end_ahead(ahead)
-        if grey is None or grey.ask_id != ask_id:
+        if grey is None or not grey.awaits(ask_id):
             return []
         answers: list[Answer | Known | Written] = [*grey.others] or [grey.answer]
         for answer in answers:
             answer.end(cut_short=cut_short)
         return [*self._ended(grey, now_ms), *self._wake(now_ms)]
 
-    # -- parts -----------------------------------------------------------------------------------
-
     def ranked(self, ask_id: int, scores: Sequence[float], now_ms: float) -> list[Action]:
         """How well the text after the cursor follows each candidate; the highest is shown."""
         grey = self._grey
-        if grey is None or grey.ask_id != ask_id or grey.ranked:
+        if grey is None or grey.ask_id != ask_id or grey.batch is not Batch.SCORED:
             return []
-        candidates = self._candidates(grey)
-        order = sorted(zip(scores, candidates, strict=False), key=lambda pair: -pair[0])
-        best = order[0][1] if order else candidates[0]
-        grey.ranked, grey.answer = True, Known(best.text, best.sure)
-        place = best.place
-        self._recent.keep(place.before, place.after, best.text, best.sure)
-        return [*self._display(now_ms), *self._wake(now_ms)]
+        pairs = zip(scores, self._candidates(grey), strict=False)
+        best = max(pairs, key=lambda pair: pair[0], default=(0.0, self._candidates(grey)[0]))[1]
+        return [*self._settle_on(grey, best, now_ms), *self._wake(now_ms)]
 
-    def _candidates(self, grey: _Grey) -> list[Answer]:
+    # -- parts -----------------------------------------------------------------------------------
+
+    def _candidates(self, grey: Grey) -> list[Answer]:
         """Alternatives that differ and have something to show."""
         by_text = {answer.text.strip(): answer for answer in reversed(grey.others)}
         by_text.pop("", None)
         return list(by_text.values())[::-1]
 
-    def _rank(self, grey: _Grey) -> list[Action]:
+    def _rank(self, grey: Grey, now_ms: float) -> list[Action]:
+        """All candidates are there: find out which one goes best with what follows."""
         candidates = self._candidates(grey)
         if not candidates:
             self._grey = None
             return [Hide()]
+        if len(candidates) == 1:
+            return self._settle_on(grey, candidates[0], now_ms)
+        grey.batch = Batch.SCORED
         place = candidates[0].place
         following = place.after.partition("\n")[0][:_RANKED_BY_CHARS]
         texts = tuple(answer.text for answer in candidates)
         return [Rank(grey.ask_id, self._prompt_of(place.before), texts, following)]
 
-    def _ended(self, grey: _Grey, now_ms: float) -> list[Action]:
+    def _settle_on(self, grey: Grey, best: Answer, now_ms: float) -> list[Action]:
+        grey.batch, grey.streaming = Batch.SHOWN, False
+        grey.answer = Known(best.text, best.sure)
+        self._recent.keep(best.place.before, best.place.after, best.text, best.sure)
+        return self._display(now_ms)
+
+    def _ended(self, grey: Grey, now_ms: float) -> list[Action]:
+        if grey.batch is Batch.GENERATED:
+            return self._rank(grey, now_ms)
         grey.streaming = False
-        if not grey.ranked:
-            return self._rank(grey)
+        actions = self._step(grey)
         if grey.kind is Kind.SUGGESTION and isinstance(grey.answer, Answer):
             place, text = grey.answer.place, grey.answer.text
             if text:
                 self._recent.keep(place.before, place.after, text, grey.answer.sure)
         if grey.rest:
-            return self._display(now_ms)
+            return [*actions, *self._display(now_ms)]
         self._grey = None
-        return [Hide()]
+        return [*actions, Hide()]
+
+    def _step(self, grey: Grey) -> list[Action]:
+        """Go to the alternative that the writer wants, once it is there."""
+        choices = grey.choices()
+        if not grey.steps or not grey.others:
+            return []
+        if len(choices) > 1:
+            grey.at = choices[(choices.index(grey.at) + grey.steps) % len(choices)]
+        elif grey.streaming:
+            return []
+        grey.steps = 0
+        return [] if len(choices) > 1 else [Tell(NO_OTHER)]
 
     def _part(self, amount: Amount, shown: str) -> str:
         if amount is Amount.ALL:
@@ -570,22 +491,39 @@ class Completion:
         None asks nothing.
         """
         self._ask_at_ms = None
-        if self._options.asking is Asking.NEVER or not self._worth_asking():
+        wanted = self._options.asking is Asking.ALWAYS and not self.paused(now_ms)
+        if not wanted or not self._worth_asking():
             return []
-        known = self._recent.find(self._around.before, self._around.after)
-        asks = wait_ms is not None and self._may_ask(now_ms)
-        # With a letter more, what was not sure enough to be shown is asked again.
-        enough = known and (not self._options.gated or self.confidence.enough(known[1]))
-        if known and (enough or not asks) and now_ms >= self._paused_until_ms:
-            answer = Known(*known)
-            self._grey = _Grey(Kind.SUGGESTION, 0, answer, now_ms, streaming=False)
+        if self._recall(now_ms, only_if_sure=True):
             return self._display(now_ms)
-        if wait_ms is None or not asks:
+        if wait_ms is None or not self._may_ask(now_ms):
             return []
         if wait_ms > 0:
             self._ask_at_ms = now_ms + wait_ms
             return []
         return self._ask_suggestion(now_ms)
+
+    def _recall(self, now_ms: float, *, only_if_sure: bool = False) -> bool:
+        """Take what was suggested here before; whether there was something."""
+        known = self._recent.find(self._around.before, self._around.after)
+        if known is None or (only_if_sure and not self._enough(known[1])):
+            return False
+        self._grey = Grey(Kind.SUGGESTION, 0, Known(*known), now_ms, streaming=False)
+        return True
+
+    def _enough(self, sure: float) -> bool:
+        return not self._options.gated or self.confidence.enough(sure)
+
+    def _follow(self, now_ms: float, wait_ms: float) -> list[Action]:
+        """All of it is taken: go on with what was computed meanwhile, or with a new request."""
+        ahead, self._ahead = self._ahead, None
+        actions = self._drop(now_ms, rejected=False)
+        if ahead and ahead.streaming and ahead.answer.place == self.place:
+            self._grey = Grey(Kind.SUGGESTION, ahead.ask_id, ahead.answer, ahead.asked_ms)
+            return [*actions, *self._display(now_ms)]
+        if ahead and ahead.streaming:
+            actions.append(Cancel(ahead.ask_id))
+        return [*actions, *self._go_on(now_ms, wait_ms)]
 
     def _worth_asking(self) -> bool:
         """Not before the first word, inside a word, or in the middle of a character."""
@@ -594,9 +532,17 @@ class Completion:
         return bool(before.strip()) and not inside
 
     def _may_ask(self, now_ms: float) -> bool:
+        """Not in a heading, nor where the writer wants none."""
         line = self._around.before.rpartition("\n")[2]
-        heading = self._craft is not Craft.CODE and line.startswith("#")
+        heading = (self._craft is not Craft.CODE and line.startswith("#")) or (
+            self._craft is Craft.LYRICS and line.startswith("[")
+        )
         return self._options.asking is Asking.ALWAYS and not heading and not self.paused(now_ms)
+
+    def _ranks(self) -> bool:
+        """Whether text follows in the line, and the model can't take it into account."""
+        same_line = self._around.after.partition("\n")[0].strip()
+        return bool(same_line) and self._craft is not Craft.CODE and not self._options.fills_in
 
     def _request(self) -> Request:
         around = self._around
@@ -610,29 +556,31 @@ class Completion:
         )
 
     def _ask_suggestion(self, now_ms: float) -> list[Action]:
-        if self._options.asking is Asking.NEVER or not self._worth_asking():
+        if not self._worth_asking():
             return []
         request = self._request()
-        between = self._around.after.partition("\n")[0].strip() and self._craft is not Craft.CODE
-        if not between or self._options.fills_in:
-            ask = self._begin(Kind.SUGGESTION, self._new_answer(), request, now_ms)
-            return [*self._drop_ahead(), ask]
+        if not self._ranks():
+            return [self._begin(Kind.SUGGESTION, self._new_answer(), request, now_ms)]
         request = replace(request, versions=ALTERNATIVES, sampling=_RANKED)
-        ask = self._begin(Kind.SUGGESTION, Known("", 0.0), request, now_ms)
-        if self._grey:
-            self._grey.ranked = False
-            self._grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
-        return [*self._drop_ahead(), ask]
+        others = [self._new_answer() for _ in range(ALTERNATIVES)]
+        return [self._begin(Kind.SUGGESTION, Known("", 0.0), request, now_ms, others)]
 
     def _new_answer(self) -> Answer:
         return Answer(self.place, LEAST_SURE_GATED if self._options.gated else LEAST_SURE)
 
     def _begin(
-        self, kind: Kind, answer: Answer | Known | Written, request: Request, now_ms: float
+        self,
+        kind: Kind,
+        answer: Answer | Known | Written,
+        request: Request,
+        now_ms: float,
+        others: Sequence[Answer] = (),
     ) -> Ask:
         self._ids += 1
         gate_ms = self.pace.gate_ms if kind is Kind.SUGGESTION else 0.0
-        self._grey = _Grey(kind, self._ids, answer, now_ms, show_at_ms=now_ms + gate_ms)
+        self._grey = Grey(kind, self._ids, answer, now_ms, show_at_ms=now_ms + gate_ms)
+        if others:
+            self._grey.others, self._grey.batch = [*others], Batch.GENERATED
         return Ask(self._ids, request)
 
     def _display(self, now_ms: float) -> list[Action]:
@@ -642,12 +590,11 @@ class Completion:
             return []
         was_shown = grey.shown_ms is not None
         rest = grey.rest
-        sure_enough = (
-            grey.wanted or not self._options.gated or self.confidence.enough(grey.current.sure)
-        )
-        if not self._worth_showing(grey) or not (
-            grey.current.has_word and (sure_enough or was_shown)
-        ):
+        sure_enough = grey.wanted or self._enough(grey.current.sure)
+        # The first press of a key may leave half a character, typed from decomposed letters.
+        half = splits(self._around.before, rest) or splits(rest, self._around.after)
+        fit = self._worth_showing(grey) and not half and grey.current.has_word
+        if not fit or not (sure_enough or was_shown):
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
             return []
@@ -657,40 +604,29 @@ class Completion:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         return [Show(rest)]
 
-    def _worth_showing(self, grey: _Grey) -> bool:
+    def _worth_showing(self, grey: Grey) -> bool:
         """A key takes it, so it should save one: a single letter or mark does not."""
         least = 2 if self._options.gated and not grey.others and not grey.asked_for else 1
         return len(grey.rest) >= least
 
-    def _choices(self, grey: _Grey) -> list[int]:
-        """Places of the alternatives that differ and have something to show, the first included."""
-        seen: set[str] = set()
-        choices = []
-        for i, answer in enumerate([grey.answer, *grey.others]):
-            text = answer.text.strip()
-            if i == grey.at or (answer.has_word and text and text not in seen):
-                choices.append(i)
-                seen.add(text)
-        return choices
-
-    def _ask_ahead(self) -> list[Action]:
+    def _ask_ahead(self, now_ms: float) -> list[Action]:
         """Ask what would follow the suggestion in sight, if it were taken."""
         grey = self._grey
-        asks = self._options.asking is Asking.ALWAYS and not self._options.sparing
-        if grey is None or grey.streaming or not grey.rest or self._ahead or not asks:
+        if self._ahead or self._options.sparing or not self._may_ask(now_ms):
+            return []
+        if grey is None or grey.streaming or not grey.rest or self._ranks():
             return []
         here = self._around
         self._around = Around(here.before + grey.rest, here.after)
-        known = self._recent.find(self._around.before, here.after)
         actions: list[Action] = []
-        if not known and self._worth_asking():
+        if self._worth_asking() and not self._recent.find(self._around.before, here.after):
             self._ids += 1
-            self._ahead = _Ahead(self._ids, self._new_answer())
+            self._ahead = Ahead(self._ids, self._new_answer(), now_ms)
             actions = [Ask(self._ids, self._request())]
         self._around = here
         return actions
 
-    def _end_ahead(self, ahead: _Ahead) -> list[Action]:
+    def _end_ahead(self, ahead: Ahead) -> list[Action]:
         actions: list[Action] = [] if ahead.answer.ended else [Cancel(ahead.ask_id)]
         ahead.streaming = False
         place, text = ahead.answer.place, ahead.answer.text
@@ -703,26 +639,37 @@ class Completion:
         self._ahead_at_ms = None
         return [Cancel(ahead.ask_id)] if ahead and ahead.streaming else []
 
-    def _drop(self, now_ms: float, *, rejected: bool = True) -> list[Action]:
-        """Forget the grey text, whatever it is."""
+    def _drop(
+        self, now_ms: float, *, rejected: bool = True, sent_away: bool = False
+    ) -> list[Action]:
+        """Forget the grey text, whatever it is.
+
+        `rejected`: the writer saw it and wrote something else, or (`sent_away`) has refused it.
+        """
         grey, self._grey = self._grey, None
         actions = self._drop_ahead()
         if grey is None:
             return actions
-        if rejected and grey.shown_ms is not None and not grey.taken:
+        if grey.streaming and grey.kind is Kind.SUGGESTION and not grey.generated:
+            self.pace.unanswered(now_ms - grey.asked_ms)
+        if rejected and grey.shown_ms is not None and not grey.judged:
             self._judge(grey, right=False)
-            self.pace.not_wanted(now_ms - grey.shown_ms)
+            if grey.kind is Kind.SUGGESTION and not grey.wanted:
+                self.pace.not_wanted(now_ms - grey.shown_ms, sent_away=sent_away)
         return [*actions, *([Cancel(grey.ask_id)] if grey.streaming else []), Hide()]
 
-    def _judge_taken(self, grey: _Grey) -> None:
+    def _judge_taken(self, grey: Grey) -> None:
         """Its first word was right once all of it was taken."""
-        text = grey.current.text
-        first = next_word(text)
+        if isinstance(answer := grey.current, Answer) and grey.at:
+            place = answer.place  # an alternative that is taken is the one to come back
+            self._recent.keep(place.before, place.after, answer.text, answer.sure)
+        before = self._around.before.removesuffix(grey.taken)
+        first = next_word(grey.current.text, before)
         if len(grey.taken) >= len(first):
             self._judge(grey, right=True)
             self.pace.taken()
 
-    def _judge(self, grey: _Grey, *, right: bool) -> None:
+    def _judge(self, grey: Grey, *, right: bool) -> None:
         counts = grey.kind is Kind.SUGGESTION and not grey.wanted and grey.shown_ms is not None
         if counts and not grey.judged:
             self.confidence = self.confidence.learned(right=right, n_keys=max(1, grey.n_keys))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from studio.settings import Settings
@@ -32,6 +32,7 @@ MARGIN = 0.9
 class Source(Enum):
     """Where a part of the prompt comes from."""
 
+    FILES = "Open files"
     MEMORY = "Memory"
     LORE = "Lore"
     STORY = "Story"
@@ -87,6 +88,10 @@ class Budget:
         # The window over the story is up to twice as long as the setting says.
         story = round(2 * settings.context_chars / chars_per_token)
         return Budget(min(story, room - memory - lore - note), memory, note, lore)
+
+    def beside(self, tokens: int) -> Budget:
+        """The same room with so many tokens of other files in it, which the story makes way for."""
+        return replace(self, story_tokens=max(self.story_tokens - tokens, self.story_tokens // 2))
 
     def reach_chars(self, chars_per_token: float) -> int:
         """How much of the story is given at the least, in characters; `grid_start`'s `reach`."""

@@ -50,15 +50,21 @@ class Pace:
 
     def answered(self, latency_ms: float) -> None:
         """An answer began so long after it was asked for."""
-        self.latency_ms += 0.2 * (latency_ms - self.latency_ms)
+        told_ms = min(latency_ms, 2 * _LONGEST_WAIT_MS)  # one that was awaited for long is one
+        self.latency_ms += 0.2 * (told_ms - self.latency_ms)
+
+    def unanswered(self, waited_ms: float) -> None:
+        """What was asked was called off after so long, before an answer began."""
+        if waited_ms > self.latency_ms:
+            self.answered(waited_ms)
 
     def taken(self) -> None:
         """The writer took, or typed, what was suggested."""
         self.rejected = 0
 
-    def not_wanted(self, shown_ms: float) -> None:
+    def not_wanted(self, shown_ms: float, *, sent_away: bool = False) -> None:
         """The writer went on otherwise, or sent it away, after `shown_ms` in sight."""
-        if shown_ms >= _READ_MS:
+        if sent_away or shown_ms >= _READ_MS:
             self.rejected += 1
 
     def new_paragraph(self) -> None:

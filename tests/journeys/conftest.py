@@ -54,6 +54,10 @@ class Window:
     id: str = ""
 
     def __post_init__(self) -> None:
+        settings = self.home / "config" / "lamplight" / "settings.json"
+        if not settings.exists():  # Tab would ask, and not all that the model says be shown
+            settings.parent.mkdir(parents=True)
+            settings.write_text('{"tab_takes": "all", "only_when_sure": false}')
         self.start()
 
     @property

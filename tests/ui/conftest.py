@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.app import Places, load_options, load_sounds
-from studio.engine import Event, Finished, Piece, Request
+from studio.engine import Capabilities, Event, Finished, Piece, Request
 from studio.engine.client import EngineClient, Failed
 from studio.settings import SettingsStore
 from studio.ui.desk import Desk
@@ -56,6 +56,7 @@ class PlayedClient:
     """An engine client that answers what the test says, when it says so."""
 
     asked: list[Asked] = field(default_factory=list)
+    capabilities: Capabilities | None = None
 
     def ask(self, request: Request, on_event: Callable[[Event | Failed], None]) -> int:
         self.asked.append(Asked(request, on_event))
@@ -132,6 +133,7 @@ def writer(qtbot: QtBot, tmp_path: Path) -> Writer:
         download_default=lambda: tmp_path / "none.gguf",
         model_override=None,
         tuning_missing=lambda: None,
+        power_is_short=lambda: False,
         load_sounds=load_sounds,
     )
     editor = Editor(desk.settings)

@@ -6,7 +6,18 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QKeySequenceEdit,
+    QLabel,
+    QSpinBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -42,15 +53,15 @@ def test_a_setting_declared_tomorrow_needs_no_change_here(dialog: SettingsDialog
 
 
 def test_a_change_holds_at_once(dialog: SettingsDialog, store: SettingsStore) -> None:
-    dialog.findChild(QCheckBox, "suggestions").click()
-    dialog.findChild(QSpinBox, "pause_ms").setValue(300)
+    dialog.findChild(QCheckBox, "only_when_sure").click()
+    dialog.findChild(QSpinBox, "suggestion_tokens").setValue(30)
     dialog.findChild(QDoubleSpinBox, "draft_temperature").setValue(1.1)
     theme = dialog.findChild(QComboBox, "theme")
     theme.setCurrentIndex(theme.findData("dark"))
     now = store.current
-    assert (now.suggestions, now.pause_ms, now.draft_temperature, now.theme) == (
+    assert (now.only_when_sure, now.suggestion_tokens, now.draft_temperature, now.theme) == (
         False,
-        300,
+        30,
         1.1,
         "dark",
     )
@@ -76,16 +87,16 @@ def test_opening_it_changes_nothing(tmp_path: Path, qtbot: QtBot) -> None:
 def test_defaults_sets_the_page_back_and_no_other(
     dialog: SettingsDialog, store: SettingsStore
 ) -> None:
-    store.change(pause_ms=900, n_ctx=1024)
+    store.change(suggestion_tokens=90, n_ctx=1024)
     dialog.show_group("Model")
     dialog._set_back()
     assert store.current.n_ctx == Settings().n_ctx
-    assert store.current.pause_ms == 900
+    assert store.current.suggestion_tokens == 90
 
 
 def test_settings_that_can_not_be_kept_say_so(dialog: SettingsDialog, tmp_path: Path) -> None:
     (tmp_path / "settings.json").mkdir()
-    dialog.findChild(QSpinBox, "pause_ms").setValue(300)
+    dialog.findChild(QSpinBox, "suggestion_tokens").setValue(30)
     assert "could not be kept" in dialog._complaint.text()
     assert dialog._complaint.isVisible()
 
@@ -95,4 +106,39 @@ def test_a_closed_dialog_hears_of_no_change(qtbot: QtBot, store: SettingsStore) 
     dialog.show()
     dialog.close()
     qtbot.waitUntil(lambda: not isValid(dialog))
-    store.change(pause_ms=123)
+    store.change(suggestion_tokens=123)
+
+
+def _press(dialog: SettingsDialog, setting: str, key: str) -> QKeySequenceEdit:
+    edit = dialog.findChild(QKeySequenceEdit, setting)
+    edit.setKeySequence(QKeySequence(key))
+    return edit
+
+
+def test_a_key_is_taken_by_pressing_it(dialog: SettingsDialog, store: SettingsStore) -> None:
+    dialog.show_group("Keys")
+    edit = dialog.findChild(QKeySequenceEdit, "key_word")
+    QTest.keyClick(edit, Qt.Key.Key_F2)
+    assert store.current.key_word == "F2"
+    edit.clear()
+    assert store.current.key_word == ""
+
+
+def test_a_key_that_another_one_has_is_refused_with_a_sentence(
+    dialog: SettingsDialog, store: SettingsStore
+) -> None:
+    edit = _press(dialog, "key_word", "Tab")
+    assert "is the key for “Take it” already" in dialog._complaint.text()
+    assert store.current.key_word == Settings().key_word
+    assert edit.keySequence() == QKeySequence(Settings().key_word)
+
+
+def test_a_key_of_the_menus_is_refused_with_a_sentence(qtbot: QtBot, store: SettingsStore) -> None:
+    dialog = SettingsDialog(store, menu_keys={"Ctrl+S": "Save"})
+    qtbot.addWidget(dialog)
+    dialog.show()
+    _press(dialog, "key_word", "Ctrl+S")
+    assert "is the key for “Save” in the menus" in dialog._complaint.text()
+    assert store.current.key_word == Settings().key_word
+    _press(dialog, "key_word", "F2")
+    assert not dialog._complaint.isVisible()

@@ -54,7 +54,7 @@ def test_each_craft_has_its_rule() -> None:
 
 
 def test_the_craft_of_code_is_told_by_the_suffix() -> None:
-    assert craft_of(Path("a.rs")) is Craft.CODE
+    assert craft_of(Path("a.rs"), "") is Craft.CODE
     assert craft_of(Path("a.md"), "def f(): pass") is Craft.STORY
 
 

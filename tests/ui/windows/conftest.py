@@ -203,6 +203,7 @@ def desk(client: ToldClient, tmp_path: Path) -> Desk:
         download_default=lambda: INCLUDED,
         model_override=None,
         tuning_missing=lambda: None,
+        power_is_short=lambda: False,
         load_sounds=load_sounds,
     )
 

@@ -139,10 +139,10 @@ def test_settings_that_a_model_can_not_be_loaded_with_are_taken_back(
     client.is_ready()
     house.desk.settings.change(n_ctx=131_072)
     house.waits(lambda: len(client.loads) == 2)
-    house.desk.settings.change(pause_ms=200)
+    house.desk.settings.change(suggestion_tokens=20)
     client.says(LoadFailed(INCLUDED, "There is not enough memory for ‘included.gguf’."))
     assert house.desk.settings.current.n_ctx == 4096
-    assert house.desk.settings.current.pause_ms == 200
+    assert house.desk.settings.current.suggestion_tokens == 20
     assert house.notice().endswith("The settings are as they were before.")
     house.qtbot.wait(1000)
     assert len(client.loads) == 2, "the model that answers has these settings"

@@ -305,14 +305,8 @@ def test_a_file_that_is_dropped_is_opened(house: House, chapter: Path) -> None:
     house.waits(lambda: window.document.path == chapter)
 
 
-def test_suggestions_and_theme_follow_the_settings_in_every_window(house: House) -> None:
+def test_the_theme_follows_the_menu(house: House) -> None:
     window = house.opens()
-    action = _action(window, "Suggest while I type")
-    assert action.isChecked()
-    action.trigger()
-    assert not house.desk.settings.current.suggestions
-    house.desk.settings.change(suggestions=True)
-    assert action.isChecked()
     _action(window, "Dark").trigger()
     assert house.desk.settings.current.theme == "dark"
 

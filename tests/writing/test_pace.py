@@ -1,0 +1,92 @@
+"""Quick where answers are cheap, quiet where they are not wanted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.writing.pace import Pace
+
+READ_MS = 500.0
+
+
+def _of(latency_ms: float) -> Pace:
+    pace = Pace()
+    for _ in range(60):
+        pace.answered(latency_ms)
+    return pace
+
+
+def test_where_answers_are_cheap_the_model_is_asked_at_once() -> None:
+    assert _of(20).wait_ms == 0
+    assert _of(140).wait_ms == 0
+
+
+def test_where_they_are_dear_a_pause_in_typing_is_awaited_but_never_long() -> None:
+    assert 190 < _of(200).wait_ms <= 200
+    assert _of(60_000).wait_ms == 400
+
+
+def test_on_battery_a_pause_in_typing_is_awaited() -> None:
+    pace = _of(20)
+    pace.sparing = True
+    assert pace.wait_ms >= 300
+
+
+@given(st.floats(0, 100_000))
+def test_grey_text_appears_15_to_55_ms_after_a_key_and_sooner_where_answers_are_quick(
+    latency_ms: float,
+) -> None:
+    assert 15 <= _of(latency_ms).gate_ms <= 55
+    assert _of(latency_ms).gate_ms <= _of(latency_ms + 50).gate_ms
+
+
+def test_an_answer_that_was_called_off_in_time_says_nothing_of_how_long_it_takes() -> None:
+    pace = _of(100)
+    pace.unanswered(20)
+    assert 99 < pace.latency_ms < 101
+    pace.unanswered(600)
+    assert pace.latency_ms > 150
+
+
+def test_one_answer_that_was_long_in_coming_is_soon_forgotten() -> None:
+    pace = _of(20)
+    pace.answered(60_000)
+    for _ in range(3):
+        pace.answered(20)
+    assert pace.wait_ms == 0
+
+
+def test_what_was_hardly_in_sight_was_not_refused() -> None:
+    pace = Pace()
+    for _ in range(50):
+        pace.not_wanted(100)
+    assert pace.rejected == 0
+    pace.not_wanted(100, sent_away=True)
+    assert pace.rejected == 1
+
+
+def test_refusals_in_a_row_make_it_quieter_then_silent_and_one_that_is_taken_ends_that() -> None:
+    pace = Pace()
+    gates = []
+    for _ in range(10):
+        gates.append(pace.gate_ms)
+        assert not pace.silent
+        pace.not_wanted(READ_MS)
+    assert gates[3] < 60 < 500 < gates[4]
+    assert pace.silent
+    pace.taken()
+    assert not pace.silent
+    assert pace.gate_ms < 60
+
+
+def test_a_new_paragraph_is_another_chance_but_a_quiet_one() -> None:
+    pace = Pace()
+    pace.not_wanted(READ_MS)
+    pace.new_paragraph()
+    assert pace.rejected == 1
+    for _ in range(12):
+        pace.not_wanted(READ_MS)
+    pace.new_paragraph()
+    assert not pace.silent
+    assert pace.gate_ms > 500
