@@ -349,10 +349,17 @@ def _answer(
 
 
 def _bar(what: str, unit: str, total: int | None = None) -> tqdm[NoReturn]:
-    """A progress bar on stderr, for what takes longer than a second."""
+    """A progress bar on stderr, if that is a terminal, for what takes longer than a second."""
     from tqdm import tqdm
 
-    return tqdm(desc=what, unit=unit, total=total, delay=_SHOW_PROGRESS_AFTER_S, leave=False)
+    return tqdm(
+        desc=what,
+        unit=unit,
+        total=total,
+        delay=_SHOW_PROGRESS_AFTER_S,
+        leave=False,
+        disable=None,
+    )
 
 
 def _open(client: EngineClient, model: Path | None, places: Places) -> Capabilities:

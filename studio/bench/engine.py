@@ -58,6 +58,7 @@ _FIVE = "5 versions at once / one after the other"
 _IN_WORD = "first token inside a word"
 _IN_ODD_WORD = "first token inside a word nobody would expect there"
 _NOTE = "author's note changed / all evaluated again"
+_LORE = "lore entry appears / all evaluated again"
 _CANCEL_DECODE = "cancel while decoding, p95"
 _CANCEL_PROMPT = "cancel inside a prompt, p95"
 _SHIFT = "window moved on / evaluated again"
@@ -80,6 +81,7 @@ ROWS = [
     Row(_IN_WORD, "token times", 0.1),
     Row(_IN_ODD_WORD, "token times", 0.1),
     Row(_NOTE, "x", 0.25),
+    Row(_LORE, "x", 0.25),
     Row(_CANCEL_DECODE, "token times", 1.0),
     Row(_CANCEL_PROMPT, "ms", 100.0),
     Row(_SHIFT, "x", 0.05),
@@ -106,6 +108,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
             (_FIVE,): bench.five_versions,
             (_IN_WORD, _IN_ODD_WORD): bench.inside_a_word,
             (_NOTE,): bench.note,
+            (_LORE,): bench.lore,
             (_CANCEL_DECODE, _CANCEL_PROMPT): bench.cancel,
             (_SHIFT,): bench.shift,
             (_TOP_8,): bench.top_8,
@@ -265,6 +268,32 @@ class _Bench:
             self._run(f"{i}. " + text[:cut] + notes[0] + text[cut:], 1).first_ms for i in range(2)
         ]
         return (statistics.median(changed) / statistics.median(whole),)
+
+    def lore(self) -> tuple[float, ...]:
+        """A paragraph that names the entry's key has just ended, in 3,000 tokens of context."""
+        from studio.steering import LoreEntry, Steering, parse_keys
+        from studio.writing.context import Budget, assemble
+
+        text = _story(self._engine, 2900)
+        rate = len(text) / len(self._engine.tokenize(text))
+        budget = Budget(story_tokens=6000, memory_tokens=500, note_tokens=100, lore_tokens=400)
+        appeared, whole = [], []
+        for i in range(self._repeats):
+            entry = LoreEntry(
+                f"Ottoline {i}",
+                f"Ottoline {i} is the keeper's cousin. She keeps bees, lies about her age and has "
+                "never once been seen without the yellow umbrella that her sister left her. ",
+                parse_keys(f"Ottoline {i}"),
+            )
+            steering = Steering(memory="A novel of the sea.", note="Cold light.", lore=(entry,))
+            story = f"{i}. {text}\n\nAt the gate stood Ottoline {i}"
+            before = assemble(story, steering, budget, rate).prompt
+            after = assemble(f"{story}.\n\nShe", steering, budget, rate).prompt
+            if entry.text.strip() in before or entry.text.strip() not in after:
+                raise RuntimeError("the entry was to appear with the end of the paragraph")
+            whole.append(self._run(before, 1).first_ms)
+            appeared.append(self._run(after, 1).first_ms)
+        return (statistics.median(appeared) / statistics.median(whole),)
 
     def cancel(self) -> tuple[float, ...]:
         token_ms = self._token_ms()
