@@ -199,7 +199,11 @@ class Versions:
     def _piece(self, version: _Version, text: str, told: list[_Chosen]) -> Piece:
         probability = float(np.exp(sum(chosen.log_prob for chosen in told)))
         tokens = (
-            tuple(insight(self._vocabulary, c.token, c.row, n) for c in told)
+            tuple(
+                # While letters are spelled, the probability is among those that spell them.
+                insight(self._vocabulary, c.token, c.row, n, None if c.spell else c.log_prob)
+                for c in told
+            )
             if (n := self._request.alternatives)
             else ()
         )
@@ -214,19 +218,28 @@ class Versions:
 
 
 def insight(
-    vocabulary: Vocabulary, token: int, row: NDArray[np.float32], alternatives: int
+    vocabulary: Vocabulary,
+    token: int,
+    row: NDArray[np.float32],
+    alternatives: int,
+    log_prob: float | None = None,
 ) -> Token:
-    """A token and the likeliest ones in its place; `row` holds the logits before it."""
-    pieces = vocabulary.pieces
-    log_sum = log_sum_exp(row)
-    likeliest: list[int] = []
-    if alternatives:
-        likeliest = _likeliest(row, alternatives).tolist()
+    """A token and the likeliest ones in its place; `row` holds the logits before it.
+
+    `log_prob` is that of the token, if it is known already.
+    """
+    pieces, logit = vocabulary.pieces, float(row[token])
+    log_sum = log_sum_exp(row) if log_prob is None else logit - log_prob
+    likeliest = _likeliest(row, alternatives).tolist() if alternatives else []
+    if token in likeliest:
+        rank = sum(float(row[other]) > logit for other in likeliest)
+    else:
+        rank = int((row > logit).sum())
     return Token(
         id=token,
         spelling=pieces[token],
-        log_prob=float(row[token]) - log_sum,
-        rank=int((row > row[token]).sum()),
+        log_prob=logit - log_sum,
+        rank=rank,
         alternatives=tuple((t, pieces[t], float(row[t]) - log_sum) for t in likeliest),
     )
 
