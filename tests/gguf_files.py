@@ -9,6 +9,9 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from studio.bench import lora
+from studio.bench.lora import attention_of
+
 
 def write_lora(
     path: Path,
@@ -21,22 +24,8 @@ def write_lora(
 ) -> Path:
     """A LoRA adapter with random weights for the attention of the model `like`, or else of the
     default one, which has an `n_embd` of 576."""
-    dice = np.random.default_rng(seed)
-    architecture, shapes = _attention(like) if like else ("llama", _like_the_default(n_embd))
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_string("general.type", "adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(rank))
-    for name, (n_out, n_in) in shapes.items():
-        a = dice.normal(0, 1 / np.sqrt(n_in), (rank, n_in)).astype(np.float32)
-        b = dice.normal(0, 0.3 * strength, (n_out, rank)).astype(np.float32)
-        writer.add_tensor(f"{name}.lora_a", a)
-        writer.add_tensor(f"{name}.lora_b", b)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    architecture, shapes = attention_of(like) if like else ("llama", _like_the_default(n_embd))
+    return lora.write_lora(path, architecture, shapes, seed=seed, rank=rank, strength=strength)
 
 
 def _like_the_default(n_embd: int) -> dict[str, tuple[int, int]]:
@@ -45,17 +34,6 @@ def _like_the_default(n_embd: int) -> dict[str, tuple[int, int]]:
         for layer in range(30)
         for name, n_out in (("attn_q", n_embd), ("attn_v", 192))
     }
-
-
-def _attention(path: Path) -> tuple[str, dict[str, tuple[int, int]]]:
-    """A model's architecture, and the (out, in) shapes of its queries' and values' weights."""
-    reader = gguf.GGUFReader(path)
-    shapes = {
-        tensor.name: (int(tensor.shape[1]), int(tensor.shape[0]))
-        for tensor in reader.tensors
-        if tensor.name.endswith(("attn_q.weight", "attn_v.weight"))
-    }
-    return str(reader.fields["general.architecture"].contents()), shapes
 
 
 def write_with_metadata(source: Path, path: Path, **values: int) -> Path:

@@ -326,11 +326,12 @@ class _Bench:
         """Both settings have read the text already, so that the swap alone is timed."""
         if importlib.util.find_spec("gguf") is None:
             return None, None
-        from studio.bench.lora import write_lora
+        from studio.bench.lora import attention_of, write_lora
         from studio.engine.llama import LlamaEngine
 
         with tempfile.TemporaryDirectory() as folder:
-            lora = ((write_lora(Path(folder) / "voice.gguf", self._path), 1.0),)
+            path = Path(folder) / "voice.gguf"
+            lora = ((write_lora(path, *attention_of(self._path)), 1.0),)
             swaps = []
             for _ in range(self._repeats):
                 text = self._unread()
