@@ -196,7 +196,10 @@ class Request:
         _strengths(self.adapters)
         if self.grammar and self.json_schema:
             raise RequestError("Give a grammar or a JSON schema, not both.")
-        _whole(self.prompt)
+        for text in (self.prompt, self.suffix, self.grammar, self.json_schema):
+            _whole(text)
+        for text in (*self.stop, *self.banned, *self.sampling.dry_breakers):
+            _whole(text)
 
 
 MAX_ALTERNATIVES = 100

@@ -122,7 +122,8 @@ class Cache:
         """Keep the first `n` tokens of a sequence, or none where it can't be taken back."""
         if n >= len(sequence.tokens):
             return
-        kept = n > 0 and C.llama_memory_seq_rm(self._context.memory, sequence.id, n, -1)
+        kept = n > 0 and self._context.has_all_before(sequence.id, n)
+        kept = kept and C.llama_memory_seq_rm(self._context.memory, sequence.id, n, -1)
         if not kept:
             C.llama_memory_seq_rm(self._context.memory, sequence.id, -1, -1)
             n = 0
@@ -251,7 +252,9 @@ class Cache:
 
     def _copy(self, source: Sequence, target: Sequence, n: int) -> None:
         """Give the empty `target` the first `n` tokens of `source`."""
-        if n == 0 or (not self._context.can_rewind and n < len(source.tokens)):
+        whole = n >= len(source.tokens)
+        past = self._context.can_rewind and self._context.has_all_before(source.id, n)
+        if n == 0 or not (whole or past):
             return  # a recurrent state can't be copied up to a place in its past
         C.llama_memory_seq_cp(self._context.memory, source.id, target.id, 0, n)
         target.tokens = source.tokens[:n]
@@ -284,9 +287,7 @@ class Cache:
             saved = common(sequence.tokens[keep + gone :], prompt[keep:])
             if keep + saved < known + _SHIFT_ABOVE or not self._owns_cells(sequence, keep):
                 continue
-            memory, id_ = self._context.memory, sequence.id
-            C.llama_memory_seq_rm(memory, id_, keep, keep + gone)
-            C.llama_memory_seq_add(memory, id_, keep + gone, -1, -gone)
+            self._context.move(sequence.id, keep, gone)
             del sequence.tokens[keep : keep + gone]
             sequence.n_prompt = max(keep, sequence.n_prompt - gone)
             sequence.rows, sequence.shifted = {}, True

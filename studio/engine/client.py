@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 _WATCH_EVERY_S = 1.0
 _DEATHS_ALLOWED = 3
 _DEATHS_WITHIN_S = 60.0
+_CLOSED = "The model was closed."
 _CANCELLED = Finished(0, 0, 0, 0.0, 0.0)
 
 
@@ -134,6 +135,7 @@ class EngineClient:
         self._log_path = log_path
         self._patience_s = patience_s
         self._cancel_patience_s = cancel_patience_s
+        self._closed = False
         self._tickets = itertools.count(1)
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._listeners: list[Callable[[Status], None]] = []
@@ -174,7 +176,10 @@ class EngineClient:
         being loaded or started again, all that is asked waits for it.
         """
         ticket = next(self._tickets)
-        self._inbox.put(lambda: self._ask(ticket, _Asked(request, on_event)))
+        if self._closed:
+            on_event(Failed(_CLOSED))
+        else:
+            self._inbox.put(lambda: self._ask(ticket, _Asked(request, on_event)))
         return ticket
 
     def cancel(self, ticket: int) -> None:
@@ -183,6 +188,7 @@ class EngineClient:
 
     def close(self) -> None:
         """Stop the worker and free its memory. Waits for at most 2 s."""
+        self._closed = True
         self._inbox.put(None)
         self._thread.join(2.0)
 
@@ -258,6 +264,7 @@ class EngineClient:
         for worker in (self._worker, self._candidate, *self._leaving):
             if worker:
                 worker.retire()
+        self._fail_all(_CLOSED)
 
     def _tell(self, status: Status) -> None:
         log.log(logging.DEBUG if isinstance(status, Loading) else logging.INFO, "%s", status)
@@ -418,7 +425,10 @@ class EngineClient:
         if ends:
             del self._asked[ticket]
         if ends or asked.cancelled_s is None:
-            asked.on_event(event)
+            try:
+                asked.on_event(event)
+            except Exception:
+                log.exception("whoever asked could not take %r", event)
         if ends and asked.worker in self._leaving:
             self._end_if_done(asked.worker)
 
@@ -433,7 +443,9 @@ class EngineClient:
                 continue
             silent_s = now - max(worker.heard_s, asked.sent_s)
             ignored = asked.cancelled_s is not None and worker.heard_s < asked.cancelled_s
-            too_long_s = self._cancel_patience_s if ignored else self._patience_s
+            # A batch that can't be interrupted may take long.
+            stops = worker.capabilities is None or worker.capabilities.can_rewind
+            too_long_s = self._cancel_patience_s if ignored and stops else self._patience_s
             if silent_s <= too_long_s:
                 continue
             if worker is self._worker:

@@ -65,6 +65,8 @@ class Context:
         self._batch = native.Batch(max(CHUNK, SEQUENCES))
         self.evaluated = 0
         """Rows evaluated so far, prompts and generated tokens alike."""
+        self._n_swa: int = C.llama_model_n_swa(model)
+        self._shifted = False
         self.can_rewind = self._try_to_rewind()
 
     def decode(
@@ -79,7 +81,13 @@ class Context:
         With `outputs` the logits of every row are wanted, else of the last one. Raises `NoRoom`.
         """
         batch = self._batch.fill(tokens, positions, sequences, outputs)
-        code = C.llama_decode(self.handle, batch)
+        if self._shifted:
+            # llama.cpp rotates the moved keys in here; cut short, it would rotate them twice.
+            with self._abort.held():
+                code = C.llama_decode(self.handle, batch)
+            self._shifted = False
+        else:
+            code = C.llama_decode(self.handle, batch)
         if code == 0:
             self.evaluated += len(tokens)
             return True
@@ -98,6 +106,23 @@ class Context:
         """A copy of the logits of all `n` output rows of the last batch."""
         pointer = C.llama_get_logits(self.handle)
         return np.ctypeslib.as_array(pointer, (n, self.n_vocab)).copy()
+
+    def has_all_before(self, sequence: int, n: int) -> bool:
+        """Whether a sequence can be gone on with from its first `n` tokens.
+
+        With sliding-window attention, cells out of the window of its end may have been taken by
+        others (llama-kv-cache.cpp), and an earlier end would need them.
+        """
+        if not self._n_swa:
+            return True
+        first = C.llama_memory_seq_pos_min(self.memory, sequence)
+        return bool(first <= max(0, n - self._n_swa))
+
+    def move(self, sequence: int, first: int, gone: int) -> None:
+        """Take `gone` tokens out of a sequence after its `first` ones, and move up what follows."""
+        C.llama_memory_seq_rm(self.memory, sequence, first, first + gone)
+        C.llama_memory_seq_add(self.memory, sequence, first + gone, -1, -gone)
+        self._shifted = True
 
     def interrupt(self) -> None:
         """From any thread: abort the batch that is being evaluated, or the next one.

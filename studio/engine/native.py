@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -60,6 +61,8 @@ class AbortFlag:
 
     def __init__(self) -> None:
         self._buffer = ctypes.create_string_buffer(2)
+        self._lock = threading.Lock()
+        self._is_held = self._late = False
         libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
         self._strlen = ctypes.cast(libc.strlen, C.ggml_abort_callback)
 
@@ -68,10 +71,27 @@ class AbortFlag:
         C.llama_set_abort_callback(context, self._strlen, address)
 
     def set(self) -> None:
-        self._buffer[0] = b"\1"
+        with self._lock:
+            self._late = self._is_held
+            if not self._is_held:
+                self._buffer[0] = b"\1"
 
     def clear(self) -> None:
         self._buffer[0] = b"\0"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is aborted in here; what was to be, is afterwards."""
+        with self._lock:
+            self._is_held, self._late = True, self.is_set
+            self.clear()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._is_held = False
+                if self._late:
+                    self._buffer[0] = b"\1"
 
     @property
     def is_set(self) -> bool:

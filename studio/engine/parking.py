@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from studio.engine.context import Context
 from studio.engine.sequence import AdapterKey, Sequence
 
+_MOST = 8
+"""Sequences put aside at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Parked:
@@ -59,13 +62,13 @@ class Parking:
             Parked(
                 tokens=list(sequence.tokens),
                 n_prompt=sequence.n_prompt,
-                rows=dict(sequence.rows),
+                rows={n: row for n, row in sequence.rows.items() if n == sequence.n_prompt},
                 key=sequence.key,
                 shifted=sequence.shifted,
                 state=state,
             )
         )
-        while sum(p.state.nbytes for p in self._parked) > room:
+        while len(self._parked) > _MOST or sum(map(_size, self._parked)) > room:
             del self._parked[0]
         return True
 
@@ -91,6 +94,11 @@ class Parking:
         sequence.rows, sequence.shifted = dict(parked.rows), parked.shifted
         self._parked = [each for each in self._parked if each is not parked]
         return True
+
+
+def _size(parked: Parked) -> int:
+    """In bytes."""
+    return parked.state.nbytes + sum(row.nbytes for row in parked.rows.values())
 
 
 def _bytes_of(state: NDArray[np.uint8]) -> ctypes._Pointer[ctypes.c_uint8]:

@@ -44,8 +44,16 @@ class Sampler:
             for token in tokens:
                 C.llama_sampler_accept(self._chain, token)
 
-    def choose(self, logits: NDArray[np.float32], ids: NDArray[np.int32] | None = None) -> int:
-        """The next token; it is remembered.
+    def follow(self, tokens: Sequence[int]) -> None:
+        """Let the grammar go on behind tokens that were chosen before."""
+        if self._grammar:
+            for token in tokens:
+                C.llama_sampler_accept(self._grammar, token)
+
+    def choose(
+        self, logits: NDArray[np.float32], ids: NDArray[np.int32] | None = None
+    ) -> int | None:
+        """The next token; it is remembered. None if the grammar allows none of them.
 
         `logits` has shape (n_vocab,), or that of `ids`, the only tokens to choose from; entries
         of -inf are never chosen.
@@ -56,6 +64,8 @@ class Sampler:
             array = self._array(logits, ids)
             C.llama_sampler_apply(self._grammar, ctypes.byref(array))
             rows = self._candidates[: array.size]
+            if np.isneginf(rows["logit"]).all():
+                return None
             token = self._choose(rows["logit"].copy(), rows["id"].copy())
         if not self._greedy:
             C.llama_sampler_accept(self._chain, token)

@@ -43,6 +43,8 @@ class _Version:
     tokens: list[int]
     """Prompt and what was chosen; the last one is not evaluated yet."""
     generated: int = 0
+    n_prompt: int = 0
+    """So many of the tokens are the prompt's."""
     taken_back: int = 0
     bans: dict[int, list[int]] = field(default_factory=dict)
     """Tokens that led to a banned phrase, by their place in the sequence."""
@@ -74,6 +76,7 @@ class Versions:
                 output=Output(self._phrases),
                 spell=spell,
                 tokens=list(prompt),
+                n_prompt=len(prompt),
             )
         )
 
@@ -115,6 +118,8 @@ class Versions:
                 yield from self._choose(version, row)
                 continue
             self._cache.cut(version.sequence, at)
+            if len(version.sequence.tokens) < at:  # a model that can't be taken back
+                yield from self._cache.evaluate(version.sequence, version.tokens[:at])
             waiting.append(version)
         if not waiting:
             return
@@ -152,6 +157,7 @@ class Versions:
             if verdict is not Verdict.BANNED:
                 break
             row = yield from self._take_back(version)
+            yield None
         if text:
             yield self._piece(version, text, told)
         if verdict is Verdict.STOP:
@@ -175,6 +181,8 @@ class Versions:
         if (ids is not None or banned) and np.isneginf(logits).all():
             return None
         token = version.sampler.choose(logits, ids)
+        if token is None:
+            return None
         log_prob = log_softmax_of(logits, token, ids)
         return _Chosen(at, token, log_prob, row, version.spell)
 
@@ -194,6 +202,7 @@ class Versions:
         version.sampler.close()
         seed_offset = version.index + MAX_VERSIONS * version.taken_back
         version.sampler = self._sampler(seed_offset, version.tokens)
+        version.sampler.follow(version.tokens[version.n_prompt :])
         return first.row
 
     def _piece(self, version: _Version, text: str, told: list[_Chosen]) -> Piece:

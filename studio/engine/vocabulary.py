@@ -25,7 +25,7 @@ _UNFINISHED = re.compile(r"(?:\s+|[^\w\s])?\w+\Z|\s+\Z")
 # the tokens of these scripts are a few characters long.
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-    r"\U00020000-\U0003ffff]+\Z"
+    r"\U00020000-\U0003ffff]"
 )
 _UNSPACED_STEP = 4
 
@@ -99,14 +99,20 @@ class Vocabulary:
 
     def heal(self, prompt: str) -> Healing:
         """Cut a prompt before its unfinished word, or before its last token."""
-        if clause := _UNSPACED.search(prompt):
-            # The boundary moves in steps, so that what was spelled for one letter serves the next.
-            start = (len(clause.group()) - 2) // _UNSPACED_STEP * _UNSPACED_STEP + clause.start()
-            if start > clause.start():
-                return Healing(self._before(prompt[:start]), _utf8(prompt[start:]))
-        found = _UNFINISHED.search(prompt)
-        if found and found.start() > 0 and len(found.group()) <= _LONGEST_WORD:
-            return Healing(self._before(prompt[: found.start()]), _utf8(found.group()))
+        n_unspaced = 0
+        while n_unspaced < len(prompt) and _UNSPACED.match(prompt[-1 - n_unspaced]):
+            n_unspaced += 1
+        # The boundary moves in steps, so that what was spelled for one letter serves the next.
+        steps = (n_unspaced - 2) // _UNSPACED_STEP
+        if steps > 0:
+            start = len(prompt) - n_unspaced + steps * _UNSPACED_STEP
+            return Healing(self._before(prompt[:start]), _utf8(prompt[start:]))
+        # Looked for in the end alone: the search takes the square of its length.
+        end = prompt[-_LONGEST_WORD - 2 :]
+        found = _UNFINISHED.search(end)
+        start = len(prompt) - len(found.group()) if found else 0
+        if found and start > 0 and len(found.group()) <= _LONGEST_WORD:
+            return Healing(self._before(prompt[:start]), _utf8(found.group()))
         tokens = self._before(prompt)
         spell = self.pieces[tokens[-1]] if tokens else b""
         if not spell or not _utf8(prompt).endswith(spell) or len(tokens) < 2:

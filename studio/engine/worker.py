@@ -124,14 +124,18 @@ class _Jobs:
             self._catching_up = self._catching_up or self.engine.catch_up()
 
     def _catch_up(self) -> None:
+        """Until something is asked: then what it holds is let go, and it begins anew later."""
         while self._catching_up and not self._jobs:
             try:
                 next(self._catching_up)
             except StopIteration:
                 self._catching_up = None
-            except EngineError as error:
-                log.info("not caught up: %s", error)
+            except Exception:
+                log.exception("not caught up")
                 self._catching_up = None
+        if self._catching_up:
+            self._catching_up.close()  # type: ignore[attr-defined]  # a generator
+            self._catching_up = None
 
 
 class _Outlet:
@@ -160,6 +164,12 @@ def _serve(jobs: _Jobs, outlet: _Outlet) -> None:
             jobs.done(job)
         except EngineError as error:
             outlet.send(Refused(job.ticket, str(error)))
+            jobs.done(job)
+        except BrokenPipeError:
+            raise
+        except Exception:
+            log.exception("request %s", job.ticket)
+            outlet.send(Refused(job.ticket, "The model met an error and wrote nothing. Try again."))
             jobs.done(job)
         else:
             if event is not None:

@@ -612,6 +612,19 @@ def test_a_json_schema_gives_json(engine: Engine) -> None:
     assert isinstance(json.loads(texts(engine, request)[0])["name"], str)
 
 
+def test_a_grammar_of_which_all_is_banned_ends_the_version(engine: Engine) -> None:
+    request = greedy("Answer:", 8, grammar='root ::= "yes"', banned=("yes",))
+    assert texts(engine, request) == [""]
+    assert texts(engine, greedy(STORY, 4))[0]
+
+
+def test_a_grammar_goes_on_where_a_banned_phrase_was_taken_back(engine: Engine) -> None:
+    grammar = 'root ::= "The " ("cat" | "dog") " sat."'
+    for banned, left in (("dog", "cat"), ("cat", "dog")):
+        request = greedy("Once upon a time.", 12, grammar=grammar, banned=(banned,))
+        assert texts(engine, request) == [f"The {left} sat."]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"grammar": "root ::= ("}, {"grammar": "leaf ::= [a]"}, {"json_schema": "{not JSON"}],
@@ -633,6 +646,9 @@ def test_a_bad_grammar_is_refused_with_a_sentence(engine: Engine, wrong: dict[st
         {"alternatives": -1},
         {"grammar": "root ::= [a]", "json_schema": "{}"},
         {"prompt": "half \ud83d"},
+        {"grammar": 'root ::= "\ud83d"'},
+        {"stop": ("\ud83d",)},
+        {"sampling": Sampling(dry_multiplier=0.5, dry_breakers=("\ud83d",))},
     ],
 )
 def test_a_bad_request_is_refused_with_a_sentence(wrong: dict[str, object]) -> None:

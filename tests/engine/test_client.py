@@ -609,3 +609,10 @@ def test_the_worker_ends_when_its_parent_is_killed(model_path: Path, tmp_path: P
     while psutil.pid_exists(pid) and time.monotonic() < until:
         time.sleep(0.02)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_closed_client_answers_at_once_that_it_is(model_path: Path) -> None:
+    client = EngineClient()
+    client.close()
+    with pytest.raises(EngineError, match="was closed"):
+        list(client.stream(Request("The lamp", max_tokens=2)))

@@ -170,3 +170,26 @@ def test_healing_over_single_bytes_leaves_whole_characters(engine: LlamaEngine, 
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     assert text == decoder.decode(spelled[len(spell) :])
     assert "\ufffd" not in text
+
+
+def test_cells_that_another_text_has_taken_are_not_counted_on(gemma_path: Path) -> None:
+    """Out of the window of a text's end its cells are free for others, and an edit needs them."""
+    engine = LlamaEngine(LoadOptions(gemma_path, n_ctx=1024))
+    cache = engine._cache
+    before, long, grows = (
+        " ".join(f"{what} {i} was {i * 7 % 90} days old and nobody knew." for i in range(n))
+        for what, n in (("Ship", 14), ("House", 46), ("Letter", 30))
+    )
+    assert len(engine.tokenize(long)) > WINDOW + 100
+    held = []
+    for text in (before, long):  # both are being written, so each has cells of its own
+        tokens = engine.tokenize(text)
+        held.append(cache.acquire(tokens, ())[0])
+        list(cache.evaluate(held[-1], tokens))
+    cache.drop(held[0])
+    list(engine.stream(greedy(grows, 1, heal=False)))
+    cache.release(held[1])
+    n_evaluated = engine.evaluated_tokens
+    _, _, finished = answer(engine, greedy(long[: int(len(long) * 0.8)] + " and then", 1))
+    assert engine.evaluated_tokens - n_evaluated >= finished.prompt_tokens, "all of it, anew"
+    engine.close()

@@ -180,6 +180,22 @@ def test_after_the_window_moved_the_model_thinks_nearly_the_same(model_path: Pat
         each.close()
 
 
+def test_an_interrupt_while_the_window_moves_changes_nothing(model_path: Path) -> None:
+    """Cut short, llama.cpp would move the same cells again."""
+    text = paragraphs(40)
+    moved_on = "\n\n".join(text[10:31]) + " On that day the keeper"
+    tokens = []
+    for interrupts in (False, True):
+        engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+        answer(engine, "\n\n".join(text[:30]))
+        if interrupts:
+            engine.interrupt()
+        tokens.append(first_token(engine, moved_on))
+        engine.close()
+    assert tokens[0] == tokens[1]
+    assert not tokens[0][1]
+
+
 def test_cells_that_another_text_shares_are_never_moved_under_it(model_path: Path) -> None:
     engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
     text = paragraphs(30)
