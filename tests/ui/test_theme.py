@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QFontInfo, QPalette
+from PySide6.QtGui import QColor, QFontMetricsF, QPalette
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -99,4 +99,5 @@ def test_code_has_a_font_of_even_widths(qtbot: QtBot) -> None:
     own = code_font(Settings(code_font_family="My Own Mono", font_size_pt=18))
     assert own.families()[0] == "My Own Mono"
     assert own.pointSize() == 18
-    assert QFontInfo(code_font(Settings())).fixedPitch()
+    metrics = QFontMetricsF(code_font(Settings()))
+    assert metrics.horizontalAdvance("i") == metrics.horizontalAdvance("W")
