@@ -16,7 +16,7 @@ from studio.bench.typist import Tally, Typist
 from studio.engine import LoadOptions
 from studio.library import DefaultModel
 from studio.settings import Settings
-from studio.writing.completion import Options
+from studio.writing.decisions import Options
 
 if TYPE_CHECKING:
     from studio.engine.llama import LlamaEngine

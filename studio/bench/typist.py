@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.engine import Ended, Engine, Piece, Request, Why
-from studio.writing.completion import (
+from studio.writing.completion import Completion
+from studio.writing.context import from_paragraph, grid_start
+from studio.writing.craft import Craft, craft_of
+from studio.writing.decisions import (
     Action,
     Amount,
     Around,
     Ask,
     Cancel,
-    Completion,
     Insert,
     Options,
     Rank,
     WakeAt,
 )
-from studio.writing.context import from_paragraph, grid_start
-from studio.writing.craft import Craft, craft_of
 from studio.writing.languages import language_of
 from studio.writing.segments import next_word
 

@@ -1,6 +1,6 @@
 """The thin layer over llama.cpp's C interface: its log, its batches, its abort flag.
 
-Only this module and its neighbours `llama`, `sampler` and `vocabulary` import llama_cpp.
+Only this room imports llama_cpp, and of it no module that a client of the engine needs.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from studio.settings import Settings, SettingsStore
 from studio.ui.completer import Completer
 from studio.ui.suggesting import PAUSE_MINUTES, Suggesting
-from studio.writing.completion import Asking
+from studio.writing.decisions import Asking
 
 _MODES = (
     (Asking.ALWAYS, "&On", "Continue the text in grey while I type"),

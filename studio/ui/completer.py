@@ -33,14 +33,15 @@ from studio.ui.grey_keys import key_of, shown
 from studio.ui.spoken import Spoken
 from studio.ui.suggesting import Suggesting, now_ms
 from studio.ui.word_count import count_words
-from studio.writing.completion import (
+from studio.writing.completion import Completion
+from studio.writing.craft import Craft
+from studio.writing.decisions import (
     Action,
     Amount,
     Around,
     Ask,
     Asking,
     Cancel,
-    Completion,
     Hide,
     Insert,
     Kind,
@@ -50,7 +51,6 @@ from studio.writing.completion import (
     Tell,
     WakeAt,
 )
-from studio.writing.craft import Craft
 from studio.writing.languages import Language
 
 FRAME_MS = 33

@@ -33,8 +33,8 @@ from studio.ui.plain_text import (
     with_newlines,
 )
 from studio.ui.word_count import ParagraphCounts, count_words
-from studio.writing.completion import Around
 from studio.writing.context import from_paragraph, grid_start
+from studio.writing.decisions import Around
 from studio.writing.languages import Language
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 from studio.ui.grey_keys import shown
 from studio.ui.model_menu import ModelMenu
 from studio.ui.steering_menu import SteeringMenu
-from studio.writing.completion import Amount
 from studio.writing.craft import Craft
+from studio.writing.decisions import Amount
 
 if TYPE_CHECKING:
     from studio.ui.window import Window

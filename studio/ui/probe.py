@@ -17,7 +17,7 @@ from studio.ui.application import Lamplight
 from studio.ui.desk import Desk
 from studio.ui.editor import Editor
 from studio.ui.window import Window
-from studio.writing.completion import Amount
+from studio.writing.decisions import Amount
 
 WORDS = 1_000_000
 _BEGINNING = "The keeper climbed the stairs of the lighthouse every evening. He lit the la"

@@ -45,27 +45,6 @@ from studio.writing.pace import Pace
 from studio.writing.recent import Recent
 from studio.writing.segments import next_line, next_sentence, next_word
 
-__all__ = [
-    "ALTERNATIVES",
-    "Action",
-    "Amount",
-    "Around",
-    "Ask",
-    "Asking",
-    "Cancel",
-    "Completion",
-    "Hide",
-    "Insert",
-    "Kind",
-    "Options",
-    "Rank",
-    "Show",
-    "Tell",
-    "WakeAt",
-    "heals_draft",
-    "suggestion",
-]
-
 ALTERNATIVES = 4
 """Other suggestions that are generated in one batch."""
 _ALTERNATIVE = Sampling(temperature=0.9, top_k=40, min_p=0.08)

@@ -28,9 +28,10 @@ from studio.ui import spoken
 from studio.ui.completer import NOTHING_THERE, SELECTED, TOO_LONG, Completer
 from studio.ui.learned import Learned
 from studio.ui.suggesting import Suggesting
-from studio.writing.completion import ALTERNATIVES, Amount
+from studio.writing.completion import ALTERNATIVES
 from studio.writing.confidence import Confidence
 from studio.writing.craft import Craft
+from studio.writing.decisions import Amount
 
 if TYPE_CHECKING:
     from tests.ui.conftest import Asked, Writer

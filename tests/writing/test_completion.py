@@ -10,18 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.engine import Priority
-from studio.writing.completion import (
-    ALTERNATIVES,
-    INSIDE_A_WORD,
-    NO_OTHER,
-    OFF,
+from studio.writing.completion import ALTERNATIVES, INSIDE_A_WORD, NO_OTHER, OFF, Completion
+from studio.writing.confidence import Confidence
+from studio.writing.craft import Craft
+from studio.writing.decisions import (
     Action,
     Amount,
     Around,
     Ask,
     Asking,
     Cancel,
-    Completion,
     Hide,
     Insert,
     Kind,
@@ -31,8 +29,6 @@ from studio.writing.completion import (
     Tell,
     WakeAt,
 )
-from studio.writing.confidence import Confidence
-from studio.writing.craft import Craft
 from studio.writing.graphemes import splits
 from studio.writing.languages import language_of
 
