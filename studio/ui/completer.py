@@ -29,7 +29,7 @@ from studio.settings import Settings
 from studio.ui import engine_bridge
 from studio.ui.desk import Desk
 from studio.ui.editor import Editor
-from studio.ui.grey_keys import key_of, shown
+from studio.ui.grey_keys import key_of, shown, writes_itself
 from studio.ui.spoken import Spoken
 from studio.ui.suggesting import Suggesting, now_ms
 from studio.ui.word_count import count_words
@@ -275,7 +275,14 @@ class Completer(QObject):
 
     def _on_key(self, event: QKeyEvent) -> bool:
         """The keys of grey text, while there is some; those that ask for it always."""
-        match key_of(event, self._settings.current):
+        name = key_of(event, self._settings.current)
+        if name is None:
+            return False
+        # Where there is nothing to do for it, Qt would have Alt+] write a bracket.
+        return self._do(name) or writes_itself(event)
+
+    def _do(self, name: str) -> bool:
+        match name:
             case "key_draft":
                 self.draft()
             case "key_suggest":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QEvent, QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QDropEvent,
     QFocusEvent,
     QInputMethodEvent,
@@ -18,7 +19,7 @@ from PySide6.QtGui import (
     QTextOption,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.manuscript.utf16 import Edit, length
 from studio.settings import SettingsStore
@@ -29,12 +30,14 @@ from studio.ui.plain_text import (
     for_clipboard,
     for_document,
     from_document,
+    splits_pair,
     text_between,
     with_newlines,
 )
 from studio.ui.word_count import ParagraphCounts, count_words
 from studio.writing.context import from_paragraph, grid_start
 from studio.writing.decisions import Around
+from studio.writing.graphemes import splits
 from studio.writing.languages import Language
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ _FOCUS_COMES_BACK = (
     Qt.FocusReason.MenuBarFocusReason,
 )
 
+_CHARACTER_UNITS = 64
+"""A longer character, as a reader sees them, is not looked for."""
 
 MAX_WORD_WRAPPED_UNITS = 50_000
 """While there is a longer paragraph, lines break anywhere: to find the ends of words, Qt's layout
@@ -354,7 +359,33 @@ class Editor(Page):
                 self.setTextCursor(cursor)
                 self._own_undo_step = False
             else:
+                at = self.textCursor().position()
                 super().keyPressEvent(event)
+                if not self._edits:
+                    self._leave_character(at)
+
+    def _leave_character(self, came_from: int) -> None:
+        """Move on if the cursor stands within a character: Qt stops inside of a flag that follows
+        another emoji."""
+        cursor = self.textCursor()
+        at = cursor.position()
+        step = 1 if at > came_from else -1
+        while at != came_from and 0 < at < self._length and self._within_character(at):
+            at += step
+        if at != cursor.position():
+            cursor.setPosition(
+                at,
+                QTextCursor.MoveMode.KeepAnchor
+                if cursor.hasSelection()
+                else QTextCursor.MoveMode.MoveAnchor,
+            )
+            self.setTextCursor(cursor)
+
+    def _within_character(self, at: int) -> bool:
+        document = self.document()
+        before = text_between(document, max(0, at - _CHARACTER_UNITS), at)
+        after = text_between(document, at, min(at + _CHARACTER_UNITS, self._length))
+        return splits_pair(document, at) or splits(before, after)
 
     def _code_key(self, event: QKeyEvent, language: Language) -> bool:
         """Do what a key does in code only; whether it is such a key."""
@@ -421,6 +452,20 @@ class Editor(Page):
     def redo(self) -> None:
         with self._taking_back(), self.reporting():
             super().redo()
+
+    def context_menu(self) -> QMenu:
+        """Qt's own, but for its undo and redo, which go past those of this class."""
+        menu = self.createStandardContextMenu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for action in menu.actions():
+            deed = {"edit-undo": self.undo, "edit-redo": self.redo}.get(action.objectName())
+            if deed:
+                action.triggered.disconnect()
+                action.triggered.connect(deed)
+        return menu
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.context_menu().popup(event.globalPos())
 
     @contextmanager
     def _taking_back(self) -> Iterator[None]:

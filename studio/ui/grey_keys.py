@@ -25,6 +25,12 @@ def key_of(event: QKeyEvent, settings: Settings) -> str | None:
     return None
 
 
+def writes_itself(event: QKeyEvent) -> bool:
+    """Whether Alt is held with a letter or mark that would be written as if it were not."""
+    alone = event.modifiers() == Qt.KeyboardModifier.AltModifier
+    return alone and event.text().upper() == QKeySequence(event.key()).toString(_PORTABLE)
+
+
 def shown(key: str) -> str:
     """A key as it is named on this machine's keyboard."""
     return QKeySequence.fromString(key, _PORTABLE).toString(_NATIVE)

@@ -108,7 +108,11 @@ class Menus:
         menu = self._menu("&Edit")
         undo = self._add(menu, "&Undo", "Take the last change back", editor.undo, [Key.Undo])
         redo = self._add(
-            menu, "&Redo", "Make the change again", editor.redo, [Key.Redo, "Ctrl+Shift+Z"]
+            menu,
+            "&Redo",
+            "Make the change again",
+            editor.redo,
+            [Key.Redo, "Ctrl+Shift+Z", "Ctrl+Y"],
         )
         menu.addSeparator()
         cut = self._add(menu, "Cu&t", "Move the selection to the clipboard", editor.cut, [Key.Cut])

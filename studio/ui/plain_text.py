@@ -55,9 +55,9 @@ def text_between(document: QTextDocument, start: int, end: int) -> str:
 
     An end in the middle of a surrogate pair moves outwards: Python has no half characters.
     """
-    if start > 0 and _splits_pair(document, start):
+    if start > 0 and splits_pair(document, start):
         start -= 1
-    if _splits_pair(document, end):
+    if splits_pair(document, end):
         end += 1
     cursor = QTextCursor(document)
     cursor.setPosition(start)
@@ -65,5 +65,6 @@ def text_between(document: QTextDocument, start: int, end: int) -> str:
     return from_document(cursor.selectedText())
 
 
-def _splits_pair(document: QTextDocument, at: int) -> bool:
+def splits_pair(document: QTextDocument, at: int) -> bool:
+    """Whether `at` is in the middle of a surrogate pair."""
     return "\udc00" <= document.characterAt(at) <= "\udfff"

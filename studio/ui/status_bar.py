@@ -67,6 +67,7 @@ class WritingStatusBar(QStatusBar):
         self._settle.timeout.connect(self._show_figures)
         editor.word_count_changed.connect(self._settle_soon)
         editor.cursorPositionChanged.connect(self._settle_soon)
+        editor.changed_otherwise.connect(self._settle_soon)  # Qt forgets it for Ctrl+Backspace
         model.changed.connect(self._show_model)
         asking.changed.connect(self._show_asking)
         self._show_figures()

@@ -79,6 +79,11 @@ class Answer:
         """No more will come."""
         self.ended, self.cut_short = True, cut_short
 
+    def guess(self) -> None:
+        """Go on to the natural end, however unlikely: the writer has asked for it."""
+        self.least_sure = 0.0
+        self._fit = (-1, False, "", False)
+
     def _fitted(self) -> tuple[str, bool]:
         n, ended, text, complete = self._fit
         if (n, ended) == (len(self._pieces), self.ended):

@@ -42,7 +42,7 @@ from studio.writing.graphemes import splits
 from studio.writing.grey import Ahead, Batch, Grey
 from studio.writing.languages import Language
 from studio.writing.pace import Pace
-from studio.writing.recent import Recent
+from studio.writing.recent import ASKED_FOR, Recent
 from studio.writing.segments import next_line, next_sentence, next_word
 
 ALTERNATIVES = 4
@@ -259,9 +259,7 @@ class Completion:
         self.pace.taken()
         grey = self._grey
         if grey and grey.kind is Kind.SUGGESTION and (grey.streaming or grey.rest):
-            grey.wanted = grey.asked_for = True
-            grey.show_at_ms = now_ms
-            return [*self._display(now_ms), *self._wake(now_ms)]
+            return [*self._want(grey, now_ms), *self._display(now_ms), *self._wake(now_ms)]
         if not around.before.strip():
             return [Tell(FIRST_WORDS.format("suggestion"))]
         if not self._worth_asking():
@@ -270,8 +268,7 @@ class Completion:
         if not self._recall(now_ms):
             actions += self._ask_suggestion(now_ms)
         if self._grey:
-            self._grey.wanted = self._grey.asked_for = True
-            self._grey.show_at_ms = now_ms
+            actions += self._want(self._grey, now_ms)
         return [*actions, *self._display(now_ms), *self._wake(now_ms)]
 
     def another(self, step: int, now_ms: float) -> list[Action]:
@@ -282,7 +279,7 @@ class Completion:
         grey = self._grey
         if grey is None or grey.kind is not Kind.SUGGESTION or not grey.rest:
             return []
-        grey.wanted = True
+        grey.wanted = grey.asked_for = True
         grey.steps += step
         actions = self._drop_ahead()
         if not grey.others or grey.taken:
@@ -291,6 +288,8 @@ class Completion:
             grey.answer = Known(grey.rest, grey.current.sure)
             grey.ask_id, grey.at, grey.taken, grey.streaming = self._ids, 0, "", True
             grey.others = [self._new_answer() for _ in range(ALTERNATIVES)]
+            for answer in grey.others:
+                answer.guess()
             request = replace(self._request(), versions=ALTERNATIVES, sampling=_ALTERNATIVE)
             actions.append(Ask(grey.ask_id, request))
         return [*actions, *self._step(grey), *self._display(now_ms), *self._wake(now_ms)]
@@ -405,6 +404,27 @@ class Completion:
 
     # -- parts -----------------------------------------------------------------------------------
 
+    def _want(self, grey: Grey, now_ms: float) -> list[Action]:
+        """The writer asks for it: no gate, and on to its natural end, however unsure."""
+        grey.wanted = grey.asked_for = True
+        grey.show_at_ms = now_ms
+        cut = grey.answer
+        for answer in (cut, *grey.others):
+            if isinstance(answer, Answer):
+                answer.guess()
+        if grey.streaming or grey.others or not isinstance(cut, Answer) or cut.complete:
+            return []
+        actions = self._drop_ahead()
+        self._ids += 1
+        grey.ask_id, grey.streaming = self._ids, True
+        prompt = self._prompt_of(cut.place.before + cut.generated)
+        return [*actions, Ask(grey.ask_id, replace(self._request(), prompt=prompt))]
+
+    def _keep(self, grey: Grey, answer: Answer) -> None:
+        place = answer.place
+        sure = ASKED_FOR if grey.asked_for else answer.sure
+        self._recent.keep(place.before, place.after, answer.text, sure)
+
     def _candidates(self, grey: Grey) -> list[Answer]:
         """Alternatives that differ and have something to show."""
         by_text = {answer.text.strip(): answer for answer in reversed(grey.others)}
@@ -428,7 +448,7 @@ class Completion:
     def _settle_on(self, grey: Grey, best: Answer, now_ms: float) -> list[Action]:
         grey.batch, grey.streaming = Batch.SHOWN, False
         grey.answer = Known(best.text, best.sure)
-        self._recent.keep(best.place.before, best.place.after, best.text, best.sure)
+        self._keep(grey, best)
         return self._display(now_ms)
 
     def _ended(self, grey: Grey, now_ms: float) -> list[Action]:
@@ -436,10 +456,8 @@ class Completion:
             return self._rank(grey, now_ms)
         grey.streaming = False
         actions = self._step(grey)
-        if grey.kind is Kind.SUGGESTION and isinstance(grey.answer, Answer):
-            place, text = grey.answer.place, grey.answer.text
-            if text:
-                self._recent.keep(place.before, place.after, text, grey.answer.sure)
+        if isinstance(grey.answer, Answer) and grey.answer.text:
+            self._keep(grey, grey.answer)
         if grey.rest:
             return [*actions, *self._display(now_ms)]
         self._grey = None
@@ -488,6 +506,7 @@ class Completion:
         if known is None or (only_if_sure and not self._enough(known[1])):
             return False
         self._grey = Grey(Kind.SUGGESTION, 0, Known(*known), now_ms, streaming=False)
+        self._grey.wanted = self._grey.asked_for = known[1] == ASKED_FOR
         return True
 
     def _enough(self, sure: float) -> bool:
@@ -640,8 +659,7 @@ class Completion:
     def _judge_taken(self, grey: Grey) -> None:
         """Its first word was right once all of it was taken."""
         if isinstance(answer := grey.current, Answer) and grey.at:
-            place = answer.place  # an alternative that is taken is the one to come back
-            self._recent.keep(place.before, place.after, answer.text, answer.sure)
+            self._keep(grey, answer)  # an alternative that is taken is the one to come back
         before = self._around.before.removesuffix(grey.taken)
         first = next_word(grey.current.text, before)
         if len(grey.taken) >= len(first):

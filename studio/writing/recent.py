@@ -6,8 +6,11 @@ The idea and its size are llama.vim's (ring of 250 answers, 128 characters looke
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
+ASKED_FOR = math.inf
+"""In the place of a probability: the writer asked for it by a key, so it comes back in any case."""
 SIZE = 250
 LOOK_BACK_CHARS = 128
 _BEFORE_CHARS, _AFTER_CHARS = 200, 60
@@ -22,7 +25,7 @@ class Recent:
     def keep(self, before: str, after: str, text: str, sure: float) -> None:
         """Keep what was suggested between `before` and `after`.
 
-        `sure` is the probability of its first word.
+        `sure` is the probability of its first word, or `ASKED_FOR`.
         """
         key = _key(before, after)
         self._answers[key] = text, sure

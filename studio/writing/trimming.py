@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from studio.writing import code, ending
 from studio.writing.craft import Craft
@@ -11,39 +10,11 @@ from studio.writing.ending import Trimmed
 from studio.writing.join import join
 from studio.writing.languages import Language
 
-__all__ = ["Length", "Trimmed", "fitted", "length", "trim"]
-
-
-@dataclass(frozen=True)
-class Length:
-    """How much to ask for, so that the end that fits the place is likely to be in it."""
-
-    max_tokens: int
-    stop: tuple[str, ...]
-
+__all__ = ["Trimmed", "fitted", "trim"]
 
 # What a chat model may put where an answer ends, spelled out.
 _TEMPLATE = re.compile(r"<\|\w*\|?>|<(?:start|end)_of_turn>|\[/?INST\]|```")
 _TEMPLATE_BEGINS = re.compile(r"(?:<\|\w*\|?|<(?:start|end)_\w*|\[/?I?N?S?T?(?<=..)|``)$")
-_LINE = ("\n",)
-_EMPTY_LINE = ("\n\n",)
-_EMPTY_LINES = ("\n\n\n",)
-
-
-def length(craft: Craft, before: str, after: str, language: Language | None = None) -> Length:
-    """How much to ask for between `before` and `after`: enough, because `trim` says when to stop.
-
-    A sentence; a line or a couplet; the rest of a line of code, a statement or a block.
-    """
-    if craft is Craft.CODE and language is not None:
-        if any(map(str.isalnum, after.partition("\n")[0])) or code.inside(before, language):
-            return Length(32, _LINE)
-        line = before.rpartition("\n")[2]
-        begins_block = code.opens_block(before if line.strip() else before.rstrip(), language)
-        return Length(96 if begins_block else 48, _EMPTY_LINES)
-    if craft is Craft.LYRICS and ending.lines_wanted(before) > 1:
-        return Length(48, _EMPTY_LINE)
-    return Length(32, _LINE)
 
 
 def trim(

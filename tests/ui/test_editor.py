@@ -146,7 +146,7 @@ def test_undo_and_redo_are_one_change_each_by_key_and_by_menu(writer: Writer) ->
 
 
 def test_a_change_from_outside_is_reported_when_it_is_over(writer: Writer) -> None:
-    """As by the context menu, which goes to Qt's own undo."""
+    """As by a part of Qt that goes past this class."""
     writer.opens("one two")
     cursor = QTextCursor(writer.editor.document())
     cursor.insertText("x")
@@ -238,6 +238,19 @@ def test_the_window_before_the_cursor_begins_with_a_paragraph_and_stays(writer: 
 def test_a_window_never_begins_with_half_a_character(writer: Writer) -> None:
     writer.opens("a" + "😀" * 2000)
     writer.editor.around(1000).before.encode("utf-8")
+
+
+@pytest.mark.parametrize("shift", [False, True])
+def test_the_cursor_keys_do_not_stop_inside_a_flag(writer: Writer, shift: bool) -> None:
+    """Qt's do, where another emoji stands before it."""
+    held = SHIFT if shift else Qt.KeyboardModifier.NoModifier
+    writer.opens("a 😀🇩🇪🇫🇷!")
+    places = []
+    for key in [Qt.Key.Key_Left] * 4 + [Qt.Key.Key_Right] * 4:
+        writer.presses(key, held)
+        places.append(writer.editor.textCursor().position())
+    assert places == [12, 8, 4, 2, 4, 8, 12, 13]
+    assert writer.editor.textCursor().anchor() == 13
 
 
 def test_a_dropped_file_is_left_to_the_window(writer: Writer) -> None:

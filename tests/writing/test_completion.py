@@ -414,6 +414,36 @@ def test_asked_by_a_key_the_unsure_is_shown_too(desk: Desk) -> None:
     assert len(desk.asked) == 1
 
 
+def test_asked_by_a_key_a_guess_goes_on_to_its_natural_end(desk: Desk) -> None:
+    desk.type(" ")
+    desk.say("the ", sure=0.4, end=False)
+    desk.say("stairs ", sure=0.3, end=False)
+    assert desk.asked[-1].ask_id in desk.cancelled, "by itself it would stop at a word"
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    assert desk.prompts[-1] == "The keeper climbed the stairs "
+    desk.say("again. He", sure=0.1)
+    assert desk.grey == "the stairs again."
+
+
+def test_asked_by_a_key_while_it_comes_a_guess_is_not_cut(desk: Desk) -> None:
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    desk.say(" the", sure=0.2, end=False)
+    desk.say(" stairs", sure=0.2, end=False)
+    desk.say(" again.", sure=0.2)
+    assert (desk.grey, len(desk.asked)) == (" the stairs again.", 1)
+
+
+def test_what_was_asked_for_comes_back_however_unsure(desk: Desk) -> None:
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    desk.say(" the stairs", sure=0.1)
+    desk.type(" th")
+    desk.erase(2)
+    assert desk.grey == "the stairs"
+    learned = desk.policy.confidence
+    desk.type("x")
+    assert desk.policy.confidence == learned, "it says nothing of what is shown unasked"
+
+
 def test_asked_by_a_key_it_is_shown_without_a_gate(desk: Desk) -> None:
     desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
     desk.say(" the stairs")
@@ -653,6 +683,18 @@ def test_after_a_word_was_taken_other_ways_on_are_asked_for_afresh(desk: Desk) -
     assert desk.grey == " ladder"
     desk.takes(Amount.WORD)
     assert desk.before == "The keeper climbed the ladder"
+
+
+def test_alternatives_go_on_to_a_natural_end_and_come_back(desk: Desk) -> None:
+    desk.suggest("the stairs")
+    desk.do(desk.policy.another(1, desk.now_ms))
+    for text in ("a ", "ladder ", "slowly. "):
+        desk.say(text, sure=0.2, end=False)
+    desk.end()
+    assert desk.grey == "a ladder slowly."
+    desk.takes()
+    desk.becomes("The keeper climbed ", undone=True)
+    assert desk.grey == "a ladder slowly."
 
 
 def test_when_there_is_no_other_it_says_so(desk: Desk) -> None:

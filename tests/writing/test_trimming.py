@@ -1,4 +1,4 @@
-"""How much is asked for fits what will be shown."""
+"""How much is shown of what comes: one rule for each craft."""
 
 from __future__ import annotations
 
@@ -8,39 +8,12 @@ import pytest
 
 from studio.writing.craft import Craft, craft_of
 from studio.writing.languages import language_of
-from studio.writing.trimming import Length, fitted, length, trim
+from studio.writing.trimming import fitted, trim
 
 PYTHON = language_of(Path("a.py"))
 
 
-@pytest.mark.parametrize(
-    ("craft", "before", "after", "stop"),
-    [
-        (Craft.STORY, "He went", "", ("\n",)),
-        (Craft.LYRICS, "[Verse]\n", "", ("\n\n",)),
-        (Craft.LYRICS, "[Verse]\nOne line\n", "", ("\n",)),
-        (Craft.LYRICS, "[Verse]\nOne", "", ("\n",)),
-        (Craft.CODE, "x = ", "", ("\n\n\n",)),
-        (Craft.CODE, "f(", ")", ("\n\n\n",)),
-        (Craft.CODE, "f(", ", b)", ("\n",)),
-        (Craft.CODE, '"""Of', "", ("\n",)),
-    ],
-)
-def test_what_is_asked_for_ends_where_the_place_ends(
-    craft: Craft, before: str, after: str, stop: tuple[str, ...]
-) -> None:
-    assert length(craft, before, after, PYTHON).stop == stop
-
-
-def test_a_block_is_given_more_room_than_a_statement() -> None:
-    def tokens(before: str) -> int:
-        return length(Craft.CODE, before, "", PYTHON).max_tokens
-
-    assert tokens("if x:") == tokens("if x:\n    ") > tokens("if x:\n    a()\n    ")
-
-
 def test_code_in_a_language_that_is_not_known_is_treated_as_prose() -> None:
-    assert length(Craft.CODE, "x", "") == Length(32, ("\n",))
     assert trim(Craft.CODE, "He", "", " went. She", ended=False).text == " went."
     assert fitted(Craft.CODE, "He went.", "", "She", ended=True) == " She"
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPushButton,
     QToolButton,
@@ -52,6 +54,20 @@ def test_the_title_names_the_text_and_shows_whether_it_is_saved(
     assert window.isWindowModified()
     window.editor.undo()
     assert not window.isWindowModified()
+
+
+def test_the_column_follows_when_a_mark_is_deleted_as_a_word(house: House, qtbot: QtBot) -> None:
+    """Qt does not tell that the cursor has moved then."""
+    house.lamplight.begin([])
+    window = house.window
+    house.types("One.")
+    place = next(
+        each for each in window.findChildren(QLabel) if each.accessibleName() == "Line and column"
+    )
+    qtbot.waitUntil(lambda: place.text() == "1:5")
+    QTest.keyClick(window.editor, Qt.Key.Key_Backspace, Qt.KeyboardModifier.ControlModifier)
+    assert window.editor.text() == "One"
+    qtbot.waitUntil(lambda: place.text() == "1:4")
 
 
 def test_an_empty_window_is_used_for_the_first_file_and_others_get_their_own(
