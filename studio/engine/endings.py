@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from studio.engine.sampler import log_sum_exp
 from studio.engine.vocabulary import PER_UNSPELLED_BYTE, Vocabulary
 
-_OWN = 2.0
-"""The model's own word gives way to one that is so many times as likely."""
-
 
 @dataclass(frozen=True)
 class Meant:
@@ -43,9 +40,8 @@ def meant(
         return None
     by_model = np.exp(row[ids] - lowered - log_sum_exp(row))
     at = int(np.argmax(by_model))
-    own = (int(ids[at]),)
-    tokens, likely = own, float(by_model[at])
-    best = _OWN * likely
+    tokens: tuple[int, ...] = (int(ids[at]),)
+    likely = float(by_model[at])
     for ending, added in endings:
         word = vocabulary.spelled(spell + ending.encode())
         if not word:
@@ -54,8 +50,7 @@ def meant(
         if len(word) > 1 and len(vocabulary.pieces[word[0]]) >= len(spell):
             # Other words begin with that piece, too, as with those that spell less (`spelling`).
             first *= np.exp(-PER_UNSPELLED_BYTE)
-        score = added + first * (_OWN if word == own else 1.0)
-        if score > best:
-            tokens, likely, best = word, first + added, score
+        if first + added > likely:
+            tokens, likely = word, first + added
     total = float(by_model.sum()) + sum(added for _, added in endings)
     return Meant(tokens, float(np.log(max(likely, 1e-30) / max(total, 1e-30))))
