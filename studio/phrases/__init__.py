@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from studio.phrases.counting import Breath, Counts, count
-from studio.phrases.index import Index, forget_index
+from studio.phrases.index import Index, forget_index, forget_unused
 from studio.phrases.lookup import Near, Phrases, Words
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Words",
     "count",
     "forget_index",
+    "forget_unused",
     "phrases_of",
 ]
 

@@ -6,6 +6,7 @@ another version of Lamplight is thrown away and made again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -123,7 +124,9 @@ class Index:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with closing(_opened(self._path)) as db:
-                    return work(db)
+                    result = work(db)
+                os.utime(self._path)  # see `forget_unused`
+                return result
             except (sqlite3.Error, *_NONSENSE) as error:
                 log.warning("the words in %s are not used: %s", self._path, error)
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CANT_BE_USED:
@@ -143,6 +146,14 @@ def forget_index(path: Path) -> None:
             each.unlink(missing_ok=True)
         except OSError as error:
             log.warning("%s could not be deleted: %s", each, error)
+
+
+def forget_unused(folder: Path, before_s: float) -> None:
+    """Delete the indexes in `folder` that were used last before this time (as `time.time`)."""
+    for path in folder.glob("*.sqlite"):
+        with contextlib.suppress(OSError):  # somebody else was faster
+            if path.stat().st_mtime < before_s:
+                forget_index(path)
 
 
 _WORDS = "SELECT word, sum(n) FROM words GROUP BY word ORDER BY word"

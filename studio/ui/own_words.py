@@ -6,6 +6,7 @@ waits. What was counted is kept, so that the next start reads only what has chan
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,14 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.manuscript import ManuscriptError, Project
-from studio.manuscript.project import is_steering_folder, real_path
-from studio.phrases import Breath, Index, Near, Phrases, Words, forget_index
+from studio.manuscript import (
+    ManuscriptError,
+    Project,
+    is_steering_folder,
+    path_key,
+    real_path,
+)
+from studio.phrases import Breath, Index, Near, Phrases, Words, forget_index, forget_unused
 from studio.settings import Settings, SettingsStore
 from studio.ui.background import in_background, on_gui_thread
 from studio.ui.desk import Desk
@@ -30,7 +36,12 @@ SHOW_AFTER_MS = 1_000
 """What is done sooner is not worth a word."""
 SETTLE_MS = 1_000
 """After a save, before its file is counted anew."""
-INDEX = "words.sqlite"
+FOLDER = "words"
+"""In the user's data folder: what was counted. Not beside the texts: it changes with every save,
+and their folder may be one that is copied to other machines."""
+ADDED = "added.sqlite"
+KEPT_S = 180 * 86_400.0
+"""The counts of a project that was not open for so long are deleted."""
 TOPIC = "own words"
 
 T = TypeVar("T")
@@ -131,29 +142,39 @@ class AddedFolders(QObject):
         self.words = Words()
         self.reading = Reading(self)
         self._settings = settings
-        self._index = data_dir / INDEX
-        self._wanted: tuple[str, ...] = ()
+        self._folder = data_dir / FOLDER
+        self._wanted: tuple[str, ...] | None = None  # None: no words at all
         self.destroyed.connect(settings.listen(self._take))
 
     def begin(self) -> None:
         """Lamplight has begun: read what has changed since the last time."""
-        self._take(self._settings.current)
+        settings = self._settings.current
+        before_s = time.time() - KEPT_S if settings.own_words else math.inf
+        in_background(
+            self,
+            lambda: forget_unused(self._folder, before_s),
+            done=lambda _: self._take(self._settings.current),
+        )
 
     def end(self) -> None:
         """Lamplight ends."""
         self.reading.stop()
 
     def _take(self, settings: Settings) -> None:
-        wanted = settings.word_folders if settings.own_words else ()
+        wanted = settings.word_folders if settings.own_words else None
         if wanted == self._wanted:
             return
         self._wanted = wanted
+        index = self._folder / ADDED
         if wanted:
-            self.reading.start(partial(_read_folders, self._index, wanted), self._have)
+            self.reading.start(partial(_read_folders, index, wanted), self._have)
             return
         self.reading.stop()
         self._have((Words(), []))
-        in_background(self, lambda: forget_index(self._index), done=lambda _: None)
+        forget = partial(forget_index, index)
+        if wanted is None:
+            forget = partial(forget_unused, self._folder, math.inf)
+        in_background(self, forget, done=lambda _: None)
 
     def _have(self, read: tuple[Words, list[str]]) -> None:
         self.words, problems = read
@@ -166,7 +187,7 @@ class AddedFolders(QObject):
 class OwnWords(QObject):
     """The words of one window's project, or of its file that was opened alone, and the added ones.
 
-    Follows the setting `own_words`; without it, nothing is read, and what was counted is deleted.
+    Without the setting `own_words` nothing is read; `AddedFolders` deletes what was counted.
     """
 
     state_changed = Signal(str)
@@ -175,7 +196,7 @@ class OwnWords(QObject):
     def __init__(self, desk: Desk, added: AddedFolders, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._added = added
-        self._settings = desk.settings
+        self._folder = desk.data_dir / FOLDER
         self._on = desk.settings.current.own_words
         self._place: tuple[Path | None, Path | None] = (None, None)  # the file, or the folder
         self._near = Near()
@@ -236,12 +257,10 @@ class OwnWords(QObject):
     def _look(self) -> None:
         file, folder = self._place
         if self._on and (file or folder):
-            self._reading.start(partial(_read_near, file, folder), self._have)
-            return
-        self._reading.stop()
-        self._have(Near())
-        if folder:
-            in_background(self, partial(_forget_near, folder), done=lambda _: None)
+            self._reading.start(partial(_read_near, self._folder, file, folder), self._have)
+        else:
+            self._reading.stop()
+            self._have(Near())
 
     def _have(self, near: Near) -> None:
         self._near = near
@@ -263,21 +282,21 @@ class OwnWords(QObject):
         self.state_changed.emit(self.state)
 
 
-def _read_near(file: Path | None, folder: Path | None, breathe: Breath, told: Told) -> Near:
+def _read_near(
+    indexes: Path, file: Path | None, folder: Path | None, breathe: Breath, told: Told
+) -> Near:
     """The words of the project in `folder`, or of `file` alone unless it steers or is code."""
     if folder:
         try:
             project = Project.of_folder(folder)
         except ManuscriptError:  # it was moved away
             return Near()
-        return Index(project.hidden / INDEX).near(project.texts(), breathe, told)
+        # The name is for people who look into the folder.
+        index = indexes / f"{real_path(folder).name[:40]}-{path_key(folder)}.sqlite"
+        return Index(index).near(project.texts(), breathe, told)
     if file is None or language_of(file) or any(map(is_steering_folder, real_path(file).parents)):
         return Near()
     return Index(None).near([file], breathe, told)  # counted in a moment: nothing to keep
-
-
-def _forget_near(folder: Path) -> None:
-    forget_index(real_path(folder) / ".lamplight" / INDEX)
 
 
 def _read_folders(

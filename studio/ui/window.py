@@ -45,7 +45,7 @@ SMALLEST = QSize(620, 360)  # both panels and a notice fit
 FOCUS_MODE = "Focus mode. Shift+F11 brings the rest back."
 EMPTY = "Write here. Lamplight goes on in grey, and {} takes it."
 TAB = "What should {} take of a suggestion?"
-FORGOTTEN = "Forgotten: how sure a suggestion must be."
+FORGOTTEN = "How sure a suggestion must be is learned anew. Words of your texts stay known."
 STOPPED = "Stopped. The words that were counted are kept, and the next start goes on with the rest."
 
 

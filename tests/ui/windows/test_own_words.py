@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,6 @@ from studio.ui.window import Window
 
 if TYPE_CHECKING:
     from tests.ui.windows.conftest import House, ToldClient
-
-INDEX = ".lamplight/words.sqlite"
 
 
 @pytest.fixture
@@ -41,6 +40,12 @@ def novels(tmp_path: Path) -> Path:
 
 def knows(window: Window, typed: str, ending: str) -> bool:
     return ending in dict(window.own_words.endings(typed))
+
+
+def kept(house: House) -> list[str]:
+    """What there are counts of on the disk."""
+    files = (house.desk.data_dir / "words").glob("*.sqlite")
+    return sorted(path.stem.partition("-")[0] for path in files)
 
 
 def action(window: Window, label: str) -> QAction:
@@ -89,7 +94,7 @@ def test_a_file_that_is_opened_alone_is_learned_from_and_leaves_nothing(
 ) -> None:
     window = house.opens(novel / "one.txt")
     house.waits(lambda: knows(window, "Qui", "llon"))
-    assert sorted(path.name for path in novel.iterdir()) == ["one.txt", "two.txt"]
+    assert kept(house) == []
 
 
 def test_what_was_saved_is_learned(house: House, novel: Path) -> None:
@@ -99,6 +104,24 @@ def test_what_was_saved_is_learned(house: House, novel: Path) -> None:
     window.filing.save()
     house.waits(lambda: knows(window, "Ermin", "trude"))
     assert knows(window, "Qui", "llon")
+
+
+def test_what_is_counted_does_not_lie_beside_the_texts(house: House, novel: Path) -> None:
+    window = house.opens(novel)
+    house.waits(lambda: knows(window, "Qui", "llon"))
+    assert sorted(path.name for path in novel.iterdir()) == ["one.txt", "two.txt"]
+    assert kept(house) == ["novel"]
+
+
+def test_a_project_that_was_not_open_for_long_is_forgotten(
+    house: House, novel: Path, novels: Path
+) -> None:
+    window = house.opens(novel)
+    house.waits(lambda: knows(window, "Qui", "llon"))
+    (index,) = (house.desk.data_dir / "words").glob("novel-*")
+    os.utime(index, (1, 1))
+    house.starts_again(novels)
+    house.waits(lambda: kept(house) == ["novels"])
 
 
 def test_another_project_has_other_words(house: House, novel: Path, novels: Path) -> None:
@@ -119,10 +142,9 @@ def test_an_added_folder_is_learned_from_in_every_window(
     house.waits(lambda: knows(window, "Zeph", "yrine") and knows(other, "Zeph", "yrine"))
     house.waits(lambda: knows(window, "Qui", "llon"))
     assert house.desk.settings.current.word_folders == (str(novels),)
-    assert not (novels / ".lamplight").exists()
     house.desk.settings.change(word_folders=())
     house.waits(lambda: not knows(window, "Zeph", "yrine") and not knows(other, "Zeph", "yrine"))
-    house.waits(lambda: not (house.desk.data_dir / "words.sqlite").exists())
+    house.waits(lambda: kept(house) == ["novel"])
 
 
 def test_added_folders_are_read_at_the_next_start(house: House, novels: Path) -> None:
@@ -146,13 +168,12 @@ def test_switched_off_nothing_is_known_and_nothing_kept(
     house.desk.settings.change(word_folders=(str(novels),))
     window = house.opens(novel)
     house.waits(lambda: knows(window, "Zeph", "yrine") and knows(window, "Qui", "llon"))
-    assert (novel / INDEX).exists()
+    assert kept(house) == ["added", "novel"]
     switch = action(window, "Words from my texts")
     assert switch.isChecked()
     switch.trigger()
     house.waits(lambda: not knows(window, "Zeph", "yrine") and not knows(window, "Qui", "llon"))
-    house.waits(lambda: not (novel / INDEX).exists())
-    house.waits(lambda: not (house.desk.data_dir / "words.sqlite").exists())
+    house.waits(lambda: kept(house) == [])
     switch.trigger()
     house.waits(lambda: knows(window, "Zeph", "yrine") and knows(window, "Qui", "llon"))
 
@@ -182,8 +203,9 @@ def test_a_long_reading_is_shown_and_can_be_stopped(
     go_on.set()
 
 
-def test_a_project_that_can_not_be_written_to_is_learned_from(house: House, novel: Path) -> None:
-    (novel / ".lamplight").write_text("a file where the folder would be", "utf-8")
+def test_words_are_learned_where_nothing_can_be_kept(house: House, novel: Path) -> None:
+    house.desk.data_dir.mkdir()
+    (house.desk.data_dir / "words").write_text("a file where the folder would be", "utf-8")
     window = house.opens(novel)
     house.waits(lambda: knows(window, "Qui", "llon"))
     assert house.notice() == ""
