@@ -34,6 +34,7 @@ class ToldClient:
     listeners: list[Callable[[Status], None]] = field(default_factory=list)
     capabilities: Capabilities | None = None
     closed: bool = False
+    asked: list[Request] = field(default_factory=list)
 
     def listen(self, on_status: Callable[[Status], None]) -> Callable[[], None]:
         self.listeners.append(on_status)
@@ -42,8 +43,9 @@ class ToldClient:
     def load(self, options: LoadOptions) -> None:
         self.loads.append(options)
 
-    def ask(self, _request: Request, _on_event: Callable[[Event | Failed], None]) -> int:
-        return 1
+    def ask(self, request: Request, _on_event: Callable[[Event | Failed], None]) -> int:
+        self.asked.append(request)
+        return len(self.asked)
 
     def cancel(self, ticket: int) -> None:
         pass
