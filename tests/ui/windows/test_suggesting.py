@@ -87,6 +87,19 @@ def test_not_for_20_minutes_holds_in_all_windows_until_go_on_now(house: House) -
     assert not _action(window, "Go on now").isVisible()
 
 
+def test_one_click_on_the_status_bar_brings_quiet_for_20_minutes(house: House) -> None:
+    window = house.opens()
+    pause = window.status._pause_button
+    assert pause.isVisible()
+    QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
+    assert _button(window).text() == "no suggestions for 20 min"
+    assert not pause.isVisible()
+    _click(window)
+    assert pause.isVisible()
+    _action(window, "Off").trigger()
+    assert not pause.isVisible()
+
+
 def test_choosing_a_mode_ends_the_pause(house: House) -> None:
     window = house.opens()
     _action(window, "Not for 20 minutes").trigger()
