@@ -335,6 +335,8 @@ class Tokenized:
     """The answer to `Tokenizing`: token ids, the model's BOS first if it has one."""
 
     tokens: tuple[int, ...]
+    starts: tuple[int, ...] = ()
+    """Where each begins in the text, in code points; not told with `special`."""
 
 
 @dataclass(frozen=True)

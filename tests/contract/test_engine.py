@@ -502,10 +502,25 @@ def test_a_dropped_query_leaves_the_engine_usable(engine: Engine) -> None:
 def test_tokens_are_told_in_one_event(engine: Engine) -> None:
     text = "Ein Käse für Zoë – 海 🙂"
     told, last = answers(engine, Tokenizing(text))
-    assert told == Tokenized(tuple(engine.tokenize(text)))
+    assert isinstance(told, Tokenized)
+    assert told.tokens == tuple(engine.tokenize(text))
     assert isinstance(last, Finished)
     special = answers(engine, Tokenizing("<|im_start|>", special=True))[0]
     assert special == Tokenized(tuple(engine.tokenize("<|im_start|>", special=True)))
+
+
+def test_tokens_are_told_with_where_they_begin(engine: Engine) -> None:
+    text = STORY + "Ein Käse für Zoë – 海边的灯塔 🙂🧙‍♀️\n\n\tdef f(x): return x "
+    told = answers(engine, Tokenizing(text))[0]
+    assert isinstance(told, Tokenized)
+    n_bos = len(engine.tokenize(""))
+    spelled = [token.spelling for token in engine.score(text).tokens]
+    if not n_bos:  # nothing precedes the first token, so it is not scored
+        spelled.insert(0, text.encode()[: len(text.encode()) - sum(map(len, spelled))])
+    before = [b"".join(spelled[:i]).decode("utf-8", "ignore") for i in range(len(spelled))]
+    assert told.starts == (*[0] * n_bos, *map(len, before))
+    nothing = answers(engine, Tokenizing(""))[0]
+    assert nothing == Tokenized(tuple(engine.tokenize("")), (0,) * n_bos)
 
 
 def test_an_empty_text_has_the_tokens_that_every_text_begins_with(engine: Engine) -> None:
