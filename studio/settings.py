@@ -167,8 +167,8 @@ class Settings:
         "automatic",
         "Suggestions",
         "Save power",
-        "Suggests after a pause in typing, and computes nothing ahead. Automatic: on battery, and "
-        "while the machine is hot.",
+        "Suggests after a pause in typing, with half of the threads, and computes nothing ahead. "
+        "Automatic: on battery, and while the machine is hot.",
         choices=("automatic", "always", "never"),
     )
     own_words: bool = _setting(

@@ -346,6 +346,8 @@ class Tokenized:
     """The answer to `Tokenizing`: token ids, the model's BOS first if it has one."""
 
     tokens: tuple[int, ...]
+    starts: tuple[int, ...] = ()
+    """Where each begins in the text, in code points; not told with `special`."""
 
 
 @dataclass(frozen=True)
@@ -394,6 +396,8 @@ class Capabilities:
     """Threads that it decodes with on the CPU."""
     threads_measured: bool = False
     """Their number was found by measuring, on this machine and for this file."""
+    sparing: bool = False
+    """`n_threads` is half of what it else is: see `Engine.spare`."""
     layers: tuple[tuple[str, int], ...] = ()
     """(device, how many layers are there), "CPU" last; the output counts as one layer."""
     flash_attention: bool = False
@@ -468,7 +472,7 @@ def logits_of(events: Iterable[Event | None], n_tokens: int) -> NDArray[np.float
 
 
 class Engine(Protocol):
-    """What every engine can do. Not thread-safe but for `interrupt`."""
+    """What every engine can do. Not thread-safe but for `interrupt` and `spare`."""
 
     @property
     def capabilities(self) -> Capabilities: ...
@@ -510,6 +514,14 @@ class Engine(Protocol):
 
     def interrupt(self) -> None:
         """From any thread: abort the computation under way; its step yields None at once."""
+        ...
+
+    def spare(self, on: bool) -> None:
+        """From any thread: spare the machine from the next batch on, or do so no more.
+
+        Prompts are evaluated and tokens decoded with half of the threads, at least one. The
+        answers are the same. `capabilities` say so at once.
+        """
         ...
 
     def close(self) -> None:

@@ -40,7 +40,17 @@ from studio.engine import (
     Tokenizing,
     logits_of,
 )
-from studio.engine.messages import Ask, Cancel, FromWorker, Loaded, Progress, Refused, Told
+from studio.engine.messages import (
+    Ask,
+    Cancel,
+    FromWorker,
+    Loaded,
+    Progress,
+    Refused,
+    Spare,
+    Spared,
+    Told,
+)
 from studio.engine.process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -63,6 +73,13 @@ class Loading:
 @dataclass(frozen=True)
 class Ready:
     """A model answers: after it was opened, and again after a restart."""
+
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The model that answers does so otherwise, such as with fewer threads."""
 
     capabilities: Capabilities
 
@@ -96,7 +113,7 @@ class Failed:
     sentence: str
 
 
-Status = Loading | Ready | LoadFailed | Restarting | Down
+Status = Loading | Ready | Changed | LoadFailed | Restarting | Down
 OnEvent = Callable[[Event | Failed], None]
 
 
@@ -144,6 +161,7 @@ class EngineClient:
         self._candidate: WorkerProcess | None = None
         self._leaving: list[WorkerProcess] = []  # replaced, and not done yet
         self._answering: LoadOptions | None = None
+        self._sparing = False
         self._deaths_s: list[float] = []
         self._thread = threading.Thread(target=self._run, name="engine client", daemon=True)
         self._thread.start()
@@ -185,6 +203,14 @@ class EngineClient:
     def cancel(self, ticket: int) -> None:
         """Stop a request. Nothing comes for it any more but its end."""
         self._inbox.put(lambda: self._cancel(ticket))
+
+    def spare(self, on: bool) -> None:
+        """Spare the machine from now on, or do so no more: see `studio.engine.Engine.spare`.
+
+        It holds for every model that is opened and every worker that is started again. `Changed`
+        tells when it has come about.
+        """
+        self._inbox.put(lambda: self._spare(on))
 
     def close(self) -> None:
         """Stop the worker and free its memory. Waits for at most 2 s."""
@@ -295,6 +321,17 @@ class EngineClient:
             self._not_loaded(
                 options, f"The model's process could not be started ({error.strerror})."
             )
+        else:
+            if self._sparing:
+                self._candidate.send(Spare(True))  # read once the model is loaded
+
+    def _spare(self, on: bool) -> None:
+        if on == self._sparing:
+            return
+        self._sparing = on
+        for worker in (self._worker, self._candidate, *self._leaving):
+            if worker:
+                worker.send(Spare(on))
 
     def _hear(self, worker: WorkerProcess, message: FromWorker) -> None:
         """A message came from a worker."""
@@ -303,6 +340,10 @@ class EngineClient:
             self._deliver(message.ticket, message.event)
         elif isinstance(message, Refused):
             self._deliver(message.ticket, Failed(message.sentence))
+        elif isinstance(message, Spared):
+            worker.capabilities = message.capabilities
+            if worker is self._worker:
+                self._tell(Changed(message.capabilities))
         elif worker is not self._candidate:
             return
         elif isinstance(message, Progress):

@@ -49,8 +49,9 @@ class Context:
         params.n_threads_batch = options.n_threads or cores()
         # One core is left to the window: decoding waits for its slowest thread.
         params.n_threads = options.n_threads or max(1, cores() - 1)
-        self.n_threads = int(params.n_threads)
+        self._n_threads = int(params.n_threads)
         self._n_threads_batch = int(params.n_threads_batch)
+        self._sparing = self._spared = False  # as it should be, and as llama.cpp was told
         with native.captured_log() as lines:
             self.handle = C.llama_init_from_model(model, params)
         if not self.handle:
@@ -81,6 +82,8 @@ class Context:
         With `outputs` the logits of every row are wanted, else of the last one. Raises `NoRoom`.
         """
         batch = self._batch.fill(tokens, positions, sequences, outputs)
+        if self._sparing != self._spared:
+            self._set_threads()
         if self._shifted:
             # llama.cpp rotates the moved keys in here; cut short, it would rotate them twice.
             with self._abort.held():
@@ -155,10 +158,26 @@ class Context:
         best = min(costs_ms.values())
         self.use_threads(min(n for n, cost in costs_ms.items() if cost <= 1.1 * best))
 
+    @property
+    def n_threads(self) -> int:
+        """Threads that the next token is decoded with."""
+        return _half(self._n_threads) if self._sparing else self._n_threads
+
     def use_threads(self, n: int) -> None:
-        """Decode with `n` threads."""
-        self.n_threads = n
-        C.llama_set_n_threads(self.handle, n, self._n_threads_batch)
+        """Decode with `n` threads, or with half of them while sparing."""
+        self._n_threads = n
+        self._set_threads()
+
+    def spare(self, on: bool) -> None:
+        """From any thread: see `studio.engine.Engine.spare`. A batch under way is left alone."""
+        self._sparing = on
+
+    def _set_threads(self) -> None:
+        self._spared = spared = self._sparing
+        decode, batch = self._n_threads, self._n_threads_batch
+        if spared:
+            decode, batch = _half(decode), _half(batch)
+        C.llama_set_n_threads(self.handle, decode, batch)
 
     def close(self) -> None:
         C.llama_free(self.handle)
@@ -176,6 +195,10 @@ class Context:
 def cells(n_ctx: int, trained: int) -> int:
     """Cells of a KV cache for a context window of at most `n_ctx` tokens, or `trained` if set."""
     return (min(n_ctx, trained) if trained else n_ctx) + _SPARE_CELLS
+
+
+def _half(n_threads: int) -> int:
+    return max(1, n_threads // 2)
 
 
 def cores() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -84,14 +84,13 @@ class LlamaEngine:
         except BaseException:
             self.close()
             raise
+        self._layers = layers_by_device(lines)
         self._infill = Infill.of(self._model, self.vocabulary)
         self._adapters = Adapters(self._model, context)
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
         self._behind: _Behind | None = None
         self._queries = Queries(self.vocabulary, context, self._cache, self._adapters)
-        self.capabilities = _describe(
-            self._model, context, options, layers_by_device(lines), self._infill
-        )
+        self.capabilities = _describe(self._model, context, options, self._layers, self._infill)
 
     @property
     def n_threads(self) -> int:
@@ -190,6 +189,15 @@ class LlamaEngine:
         """See `studio.engine.Engine.interrupt`."""
         if self._context:
             self._context.interrupt()
+
+    def spare(self, on: bool) -> None:
+        """See `studio.engine.Engine.spare`."""
+        if self._context:
+            self._context.spare(on)
+            n = self._context.n_threads
+            self.capabilities = replace(
+                self.capabilities, device=in_words(self._layers, n), n_threads=n, sparing=on
+            )
 
     def close(self) -> None:
         """See `studio.engine.Engine.close`."""

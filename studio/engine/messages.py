@@ -30,6 +30,13 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Spare:
+    """Spare the machine from now on, or do so no more; the answer is `Spared`."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
 class Progress:
     """How much of the model is loaded, 0 to 1."""
 
@@ -38,6 +45,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Loaded:
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True)
+class Spared:
+    """It is done, or done no more; how the model answers now."""
+
     capabilities: Capabilities
 
 
@@ -60,5 +74,5 @@ class Refused:
     sentence: str
 
 
-FromWorker = Progress | Loaded | NotLoaded | Told | Refused
-ToWorker = Load | Ask | Cancel
+FromWorker = Progress | Loaded | Spared | NotLoaded | Told | Refused
+ToWorker = Load | Ask | Cancel | Spare

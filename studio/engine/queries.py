@@ -55,7 +55,9 @@ class Queries:
                 yield from self._evaluated(query)
 
     def _tokenized(self, query: Tokenizing) -> Tokenized:
-        return Tokenized(tuple(self._vocabulary.tokenize(query.text, special=query.special)))
+        tokens = self._vocabulary.tokenize(query.text, special=query.special)
+        starts = [] if query.special else self._vocabulary.starts(query.text, tokens)
+        return Tokenized(tuple(tokens), tuple(starts))
 
     def _scored(self, query: Scoring) -> Iterator[Event | None]:
         tokens = self._vocabulary.tokenize(query.text)

@@ -80,6 +80,21 @@ class Vocabulary:
                 return list(ids[:n])
             room = -n
 
+    def starts(self, text: str, tokens: list[int]) -> list[int]:
+        """Where each of the `tokens` of `text` begins in it, in code points.
+
+        One that begins within a character counts from that; those that spell nothing, such as a
+        BOS, are where they stand. Counted from the end: some tokenizers put a space before a text.
+        """
+        data = np.frombuffer(_utf8(text), np.uint8)
+        if not data.size:
+            return [0] * len(tokens)
+        n_bytes = np.array([len(self.pieces[token]) for token in tokens], np.int64)
+        at = data.size - n_bytes[::-1].cumsum()[::-1]
+        character_of = np.cumsum((data & 0xC0) != 0x80) - 1
+        starts: list[int] = character_of[at.clip(0, data.size - 1)].tolist()
+        return starts
+
     def special(self, text: str) -> int | None:
         """The special token that is written so, if there is one."""
         tokens = self.tokenize(text, special=True, start=False)

@@ -38,6 +38,8 @@ from studio.engine.messages import (
     NotLoaded,
     Progress,
     Refused,
+    Spare,
+    Spared,
     Told,
 )
 
@@ -139,14 +141,16 @@ class _Jobs:
 
 
 class _Outlet:
-    """The way out; messages of one thread only."""
+    """The way out, for any thread."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._one_at_a_time = threading.Lock()
 
     def send(self, message: FromWorker) -> None:
-        pickle.dump(message, self._file, pickle.HIGHEST_PROTOCOL)
-        self._file.flush()
+        with self._one_at_a_time:
+            pickle.dump(message, self._file, pickle.HIGHEST_PROTOCOL)
+            self._file.flush()
 
 
 def _serve(jobs: _Jobs, outlet: _Outlet) -> None:
@@ -176,7 +180,7 @@ def _serve(jobs: _Jobs, outlet: _Outlet) -> None:
                 outlet.send(Told(job.ticket, event))
 
 
-def _listen(inlet: BinaryIO, jobs: _Jobs) -> None:
+def _listen(inlet: BinaryIO, jobs: _Jobs, outlet: _Outlet) -> None:
     """Take messages in until the other end is closed, then end the process."""
     try:
         while True:
@@ -185,6 +189,9 @@ def _listen(inlet: BinaryIO, jobs: _Jobs) -> None:
                 jobs.add(message)
             elif isinstance(message, Cancel):
                 jobs.cancel(message.ticket)
+            elif isinstance(message, Spare):
+                jobs.engine.spare(message.on)
+                outlet.send(Spared(jobs.engine.capabilities))
     except (EOFError, OSError):
         pass  # the other end is gone
     except pickle.UnpicklingError:
@@ -226,9 +233,9 @@ def main() -> None:
         outlet.send(NotLoaded(str(error)))
         return
     jobs = _Jobs(engine)
-    threading.Thread(target=_listen, args=(inlet, jobs), daemon=True).start()
-    outlet.send(Loaded(engine.capabilities))
     try:
+        outlet.send(Loaded(engine.capabilities))
+        threading.Thread(target=_listen, args=(inlet, jobs, outlet), daemon=True).start()
         _serve(jobs, outlet)
     except BrokenPipeError:
         os._exit(0)

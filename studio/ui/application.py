@@ -67,6 +67,8 @@ class Lamplight(QObject):
         self.added.told.connect(self._tell)
         self.recoveries.restore.connect(self._restore)
         self.recoveries.failed.connect(lambda sentence: self._tell(Notice(sentence)))
+        self.suggesting.changed.connect(self._spare)
+        self._spare()
         self._signals: _Signals | None = None
 
     def begin(self, files: Sequence[Path]) -> None:
@@ -179,6 +181,9 @@ class Lamplight(QObject):
         if isinstance(active, Window):
             return active
         return self.windows[-1] if self.windows else None
+
+    def _spare(self) -> None:
+        self._desk.client.spare(self.suggesting.sparing)
 
     def _tell(self, notice: Notice) -> None:
         if window := self._front():

@@ -1,4 +1,4 @@
-"""Enter and Tab in code: each changes the text as one step that can be undone."""
+"""Enter, Tab and closing brackets in code: each changes the text as one step that can be undone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QTextBlock, QTextCursor
 
 from studio.ui.plain_text import text_between
-from studio.writing.code import indent_unit, next_indent
+from studio.writing.code import closing_indent, indent_unit, next_indent
 from studio.writing.languages import Language
 
 _LOOK_BACK_UNITS = 8_000
+_CLOSING = (")", "]", "}")
 
 
 class CodeEdit(NamedTuple):
@@ -33,6 +34,8 @@ def edit_of(event: QKeyEvent, cursor: QTextCursor, language: Language) -> CodeEd
     before = _before(cursor)
     if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
         return _typing(cursor, "\n" + next_indent(before, language))
+    if not cursor.hasSelection() and event.text() in _CLOSING:
+        return _closing(cursor, before, event.text(), language)
     unit = indent_unit(before, language)
     if event.key() == Qt.Key.Key_Backtab:
         return CodeEdit("", lambda: _outdent(cursor, unit))
@@ -50,6 +53,23 @@ def _before(cursor: QTextCursor) -> str:
 
 def _to_next_stop(line: str, unit: str) -> str:
     return unit if unit == "\t" else " " * (len(unit) - len(line) % len(unit))
+
+
+def _closing(cursor: QTextCursor, before: str, bracket: str, language: Language) -> CodeEdit | None:
+    """Move a line that begins with a closing bracket out to where the bracket was opened."""
+    indent = closing_indent(before, bracket, language)
+    line = before.rpartition("\n")[2]
+    if indent is None or indent == line:
+        return None
+
+    def make() -> QTextCursor:
+        cursor.movePosition(
+            QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(line)
+        )
+        cursor.insertText(indent + bracket)
+        return cursor
+
+    return CodeEdit("", make)
 
 
 def _typing(cursor: QTextCursor, text: str) -> CodeEdit:

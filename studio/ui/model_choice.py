@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from studio.engine import Capabilities, LoadOptions
-from studio.engine.client import Down, LoadFailed, Loading, Ready, Restarting, Status
+from studio.engine.client import Changed, Down, LoadFailed, Loading, Ready, Restarting, Status
 from studio.library import LibraryError
 from studio.settings import Settings, SettingsError
 from studio.ui.background import in_background, on_gui_thread
@@ -172,7 +172,8 @@ class ModelChoice(QObject):
         self._complain(REFUSED, str(error), download)
 
     def _take(self, status: Status) -> None:
-        self._status = status
+        if not isinstance(status, Changed):  # it changes nothing of whether a model answers
+            self._status = status
         match status:
             case Ready():
                 self._ever_ready = True

@@ -58,7 +58,8 @@ class RunsOn(QWidget):
 def in_words(model: Capabilities) -> str:
     """What a model runs on, as sentences."""
     n = model.n_threads
-    threads = f"{n} thread{'' if n == 1 else 's'}{' (measured)' if model.threads_measured else ''}"
+    why = " (to save power)" if model.sparing else " (measured)" if model.threads_measured else ""
+    threads = f"{n} thread{'' if n == 1 else 's'}{why}"
     if model.gpu_layers:
         n_all = sum(count for _, count in model.layers)
         gpus = " and ".join(

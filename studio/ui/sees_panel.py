@@ -29,17 +29,21 @@ from PySide6.QtWidgets import (
 )
 
 from studio.manuscript.utf16 import length
-from studio.settings import SettingsStore
+from studio.ui.desk import Desk
 from studio.ui.editor import Editor
+from studio.ui.model_choice import ModelChoice
 from studio.ui.panel import Panel
 from studio.ui.plain_text import for_document
 from studio.ui.steered import Steered
 from studio.ui.theme import colours_now
+from studio.ui.token_counts import TokenCounts
 from studio.writing.context import Context, Part, Source
 
 SETTLE_MS = 250
 """The view follows the typing at this distance, so that a key costs nothing here."""
 _ICON_PX = 16
+_MARGIN_PX = 12
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _UNDERLINES = {
     Source.FILES: QTextCharFormat.UnderlineStyle.DashDotLine,
     Source.LORE: QTextCharFormat.UnderlineStyle.DotLine,
@@ -54,23 +58,29 @@ class SeesPanel(Panel):
     def __init__(
         self,
         editor: Editor,
-        settings: SettingsStore,
+        desk: Desk,
+        model: ModelChoice,
         steered: Steered,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("What the model sees", parent)
         self.setObjectName("sees panel")
         self._editor = editor
-        self._settings = settings
+        self._settings = desk.settings
         self._steered = steered
         self._context = Context("", ())
+        self._counts = TokenCounts(desk.client, self)
+        self._counts.changed.connect(self._show_figures)
         self._total = QLabel()
         self._total.setAccessibleName("Tokens in all")
-        self._total.setToolTip("How much the model is given, counted in tokens")
+        self._total.setToolTip(
+            "How much the model is given, in tokens; “about” until the model has counted them"
+        )
         self._total.setWordWrap(True)
         self._parts = QTreeWidget()
         self._parts.setColumnCount(2)
         self._parts.setHeaderLabels(["Part", "Tokens"])
+        self._parts.headerItem().setTextAlignment(1, _RIGHT)
         self._parts.setAccessibleName("Parts in their order")
         self._parts.setToolTip("Choose a part to see it in the text below")
         self._parts.setRootIsDecorated(False)
@@ -79,7 +89,9 @@ class SeesPanel(Panel):
         header = self._parts.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        widest = self._parts.fontMetrics().horizontalAdvance("about 99,999")
+        header.resizeSection(1, widest + 2 * _ICON_PX)  # or it would jump with every figure
         self._parts.currentItemChanged.connect(self._go_to)
         self._text = _Prompt()
         self._left_out = QPlainTextEdit(readOnly=True)
@@ -87,6 +99,7 @@ class SeesPanel(Panel):
         self._left_out.setToolTip("What was wanted and is not given to the model, and why")
         self._left_out.setTabChangesFocus(True)
         self._left_out.setFrameShape(QPlainTextEdit.Shape.NoFrame)
+        self._left_out.document().setDocumentMargin(_MARGIN_PX)
         self._left_out.hide()
         boxes = QSplitter(Qt.Orientation.Vertical)
         for box, share in ((self._parts, 2), (self._text, 5), (self._left_out, 1)):
@@ -98,7 +111,7 @@ class SeesPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(boxes, 1)
         column.addWidget(self._total)
-        self._total.setContentsMargins(12, 2, 12, 6)
+        self._total.setContentsMargins(_MARGIN_PX, 2, _MARGIN_PX, 6)
         self.setWidget(inside)
         inside.setMinimumWidth(200)
         self._settle = QTimer(self)
@@ -112,9 +125,10 @@ class SeesPanel(Panel):
             editor.cursor_moved,
             steered.changed,
             steered.beside_changed,
+            model.changed,
         ):
             happened.connect(self._refresh_soon)
-        self.destroyed.connect(settings.listen(lambda _: self._refresh_soon()))
+        self.destroyed.connect(desk.settings.listen(lambda _: self._refresh_soon()))
 
     @property
     def context(self) -> Context:
@@ -134,6 +148,7 @@ class SeesPanel(Panel):
         if event.type() is QEvent.Type.PaletteChange:
             self._parts.clear()  # its icons have the old colours
             self._show_parts()
+            self._show_figures()
             self._text.colour(self._context.parts)
 
     def _refresh_soon(self) -> None:
@@ -145,8 +160,12 @@ class SeesPanel(Panel):
             return
         before = self._editor.around(self._settings.current.context_chars).before
         context = self._steered.context(before)
-        if context == self._context:
-            return
+        if context != self._context:
+            self._show(context)
+        self._counts.count(context.parts)
+        self._show_figures()
+
+    def _show(self, context: Context) -> None:
         self._context = context
         self._show_parts()
         self._text.show_parts(context.parts)
@@ -155,7 +174,7 @@ class SeesPanel(Panel):
         self._left_out.setVisible(bool(reasons))
 
     def _show_parts(self) -> None:
-        """One row for each part. While the parts are the same ones, only the figures change."""
+        """One row for each part; the rows stay while the parts are the same ones."""
         parts = self._context.parts
         labels = [_label(part) for part in parts]
         rows = [self._parts.topLevelItem(i) for i in range(self._parts.topLevelItemCount())]
@@ -164,13 +183,21 @@ class SeesPanel(Panel):
             self._parts.clear()
             self._parts.addTopLevelItems([_row(part) for part in parts])
             self._parts.blockSignals(False)
+
+    def _show_figures(self) -> None:
+        """What the model has counted, and estimates for the rest."""
         rate = self._steered.chars_per_token(self._context.prompt)
-        for number, part in enumerate(parts):
+        total = 0
+        for number, (part, counted) in enumerate(
+            zip(self._context.parts, self._counts.figures, strict=True)
+        ):
+            n = _estimate(part.text, rate) if counted is None else counted
+            total += n
             if row := self._parts.topLevelItem(number):
-                row.setText(1, _about(part.text, rate))
+                row.setText(1, f"{n:,}" if counted is not None else f"about {n:,}")
+        about = "" if self._counts.exact else "about "
         self._total.setText(
-            f"In all {_about(self._context.prompt, rate)} tokens; "
-            f"the window holds {self._steered.n_ctx:,}."
+            f"In all {about}{total:,} tokens; the window holds {self._steered.n_ctx:,}."
         )
 
     def _go_to(self, row: QTreeWidgetItem | None) -> None:
@@ -189,7 +216,7 @@ class _Prompt(QPlainTextEdit):
         self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
         self.setAccessibleName("What the model sees")
         self.setToolTip("The text that the model is given, exactly as it is")
-        self.document().setDocumentMargin(12)
+        self.document().setDocumentMargin(_MARGIN_PX)
         self._prompt = ""
         self._parts: tuple[Part, ...] = ()
 
@@ -246,7 +273,7 @@ class _Prompt(QPlainTextEdit):
 def _row(part: Part) -> QTreeWidgetItem:
     row = QTreeWidgetItem([_label(part), ""])
     row.setIcon(0, _icon(part.source))
-    row.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    row.setTextAlignment(1, _RIGHT)
     row.setToolTip(0, f"{_label(part)}: choose it to see it in the text below")
     return row
 
@@ -255,9 +282,9 @@ def _label(part: Part) -> str:
     return f"{part.source.value}: {part.name}" if part.name else part.source.value
 
 
-def _about(text: str, chars_per_token: float) -> str:
-    """How many tokens `text` has, in words; an estimate."""
-    return f"about {round(len(text) / chars_per_token):,}"
+def _estimate(text: str, chars_per_token: float) -> int:
+    """About how many tokens `text` has."""
+    return max(1, round(len(text) / chars_per_token)) if text else 0
 
 
 def _spans(parts: tuple[Part, ...]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QFontDatabase, QKeySequence
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QTabBar,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -62,7 +63,7 @@ class SettingsDialog(QDialog):
         self._store = store
         self._menu_keys = menu_keys or {}
         self._controls: dict[str, _Control] = {}
-        self._pages = QTabWidget()
+        self._pages = _Pages()
         self._pages.setDocumentMode(True)
         self._pages.setAccessibleName("Groups of settings")
         self._groups: list[list[Declared]] = []
@@ -146,6 +147,18 @@ class SettingsDialog(QDialog):
         for key, control in self._controls.items():
             with QSignalBlocker(control.signaller):
                 control.set(getattr(settings, key))
+
+
+class _TabBar(QTabBar):
+    def tabSizeHint(self, index: int) -> QSize:
+        """Fusion cuts the feet of letters off, in all tabs but the front one."""
+        return super().tabSizeHint(index) + QSize(0, 4)
+
+
+class _Pages(QTabWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTabBar(_TabBar())
 
 
 class _Control:

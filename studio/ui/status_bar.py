@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButto
 from studio.ui.asking import AskingChoice
 from studio.ui.editor import Editor
 from studio.ui.model_choice import ModelChoice
+from studio.ui.suggesting import PAUSE_MINUTES
 
 SETTLE_MS = 100
 """Figures follow the typing at this distance, so that a key costs nothing here."""
@@ -55,13 +56,26 @@ class WritingStatusBar(QStatusBar):
         self._asking_button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self._asking_button.clicked.connect(asking.turn)
         self._asking_button.setMenu(self._asking_menu())
+        self._pause_button = QToolButton()
+        self._pause_button.setAutoRaise(True)
+        self._pause_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._pause_button.setText(f"not for {PAUSE_MINUTES} min")
+        self._pause_button.setAccessibleName(f"No suggestions for {PAUSE_MINUTES} minutes")
+        self._pause_button.setToolTip(asking.pause.toolTip())
+        self._pause_button.clicked.connect(asking.pause.trigger)
         # Its words change with every frame of a draft and must not lay the bar out afresh.
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._state.setContentsMargins(8, 0, 0, 0)
         for label in (self._words, self._place):
             label.setContentsMargins(0, 0, 10, 0)
         self.addWidget(self._state, 1)
-        for widget in (self._words, self._place, self._asking_button, self._model_button):
+        for widget in (
+            self._words,
+            self._place,
+            self._asking_button,
+            self._pause_button,
+            self._model_button,
+        ):
             self.addPermanentWidget(widget)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -112,6 +126,8 @@ class WritingStatusBar(QStatusBar):
         self._asking_button.setText(self._asking.words)
         self._asking_button.setAccessibleName(self._asking.words.capitalize())
         self._asking_button.setToolTip(f"{self._asking.tip}. The arrow opens a menu.")
+        pause = self._asking.pause
+        self._pause_button.setVisible(pause.isVisible() and pause.isEnabled())
 
     def _asking_menu(self) -> QMenu:
         menu = QMenu("Suggestions", self)

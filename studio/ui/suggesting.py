@@ -53,7 +53,7 @@ class Suggesting(QObject):
 
     @property
     def sparing(self) -> bool:
-        """Ask less, because power is short or the writer wants it so."""
+        """Ask less, and with fewer threads, because power is short or the writer wants it so."""
         wanted = self._settings.current.save_power
         return wanted == "always" or (wanted == "automatic" and self._short)
 

@@ -44,6 +44,8 @@ class Colours:
     selection: str
     selected_text: str
     edge: str
+    field: str
+    """Edge of what can be ticked or filled in; at least 3:1 on what is around it."""
     tip: str
     tip_text: str
     added: str
@@ -72,6 +74,7 @@ LIGHT = Colours(
     selection="#e7cf98",
     selected_text="#2b2720",
     edge="#cfc6b4",
+    field="#776f63",
     tip="#fffdf8",
     tip_text="#2b2720",
     added="#e3f1de",
@@ -105,6 +108,7 @@ DARK = Colours(
     selection="#6a5020",
     selected_text="#fff6e2",
     edge="#544d43",
+    field="#80796d",
     tip="#3a362f",
     tip_text="#f2ebdd",
     added="#24361f",
@@ -124,6 +128,10 @@ DARK = Colours(
         builtin="#b9b3f2",
     ),
 )
+
+_DARKER = 140
+"""In percent: what Fusion draws edges with is the ground made so much darker."""
+_FIELDS = ("QCheckBox", "QLineEdit", "QAbstractSpinBox")
 
 WRITING_FONTS = (
     "Literata",
@@ -253,6 +261,11 @@ class Theme(QObject):
     def _apply(self) -> None:
         palette = palette_of(self.colours)
         self._application.setPalette(palette)
+        # Fusion takes their edges from the ground around them, which in the dark leaves none.
+        fields = QPalette(palette)
+        fields.setColor(QPalette.ColorRole.Window, QColor(self.colours.field).lighter(_DARKER))
+        for each in _FIELDS:
+            self._application.setPalette(fields, each)  # type: ignore[arg-type]  # str it is
         QToolTip.setPalette(palette)
         self.changed.emit()
 

@@ -222,7 +222,7 @@ class Window(QMainWindow):
         if self._sees is None and shown:
             from studio.ui.sees_panel import SeesPanel  # here: not needed to start
 
-            self._sees = SeesPanel(self.editor, self.desk.settings, self.steered, self)
+            self._sees = SeesPanel(self.editor, self.desk, self.model, self.steered, self)
             self._sees.visibilityChanged.connect(self._panel_shown)
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._sees)
         if self._sees:

@@ -97,6 +97,25 @@ def next_indent(before: str, language: Language) -> str:
     return lead
 
 
+def closing_indent(before: str, bracket: str, language: Language) -> str | None:
+    """The indentation of a line that begins with a closing `bracket`: that of the line on which
+    it was opened. None where the cursor after `before` is not in a blank line, or none is open.
+    """
+    recent = _recent(before, language)
+    if recent.rpartition("\n")[2].strip() or inside(before, language):
+        return None
+    stack: list[re.Match[str]] = []
+    for found in _pattern(language).finditer(recent):
+        if found.lastgroup == "open":
+            stack.append(found)
+        elif found.lastgroup == "close" and stack:
+            stack.pop()
+    if not stack or stack[-1].group() != _CLOSES.get(bracket):
+        return None
+    start = recent.rfind("\n", 0, stack[-1].start()) + 1
+    return _lead(recent[start:])
+
+
 def indent_unit(text: str, language: Language) -> str:
     """One level of indentation as `text` has it: a tab, or so many spaces."""
     return _indent_unit(text[-_LOOK_BACK * 2 :], language)

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import accumulate, pairwise
 
 from studio.settings import Settings
 from studio.steering import LoreEntry, RecentText, Steering, TooSlow
@@ -47,6 +49,16 @@ class Part:
     text: str
     name: str = ""
     """Of the lore entry."""
+
+
+def tokens_of_parts(parts: Sequence[Part], starts: Sequence[int]) -> list[int]:
+    """How many tokens of a prompt begin in each of its parts.
+
+    `starts` are where the tokens begin in the prompt, in code points and in their order.
+    """
+    ends = accumulate(len(part.text) for part in parts)
+    before = [0, *(bisect_left(starts, end) for end in ends)]
+    return [to - since for since, to in pairwise(before)]
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,10 @@ def answers(engine: Engine, query: Query) -> list[Event]:
     return [event for event in engine.answer(query) if event is not None]
 
 
+def without_times(seen: list[Event]) -> list[Event]:
+    return [replace(e, prompt_ms=0, decode_ms=0) if isinstance(e, Finished) else e for e in seen]
+
+
 def texts(engine: Engine, request: Request) -> list[str]:
     written = [""] * request.versions
     for event in events(engine, request):
@@ -306,6 +310,34 @@ def test_a_stop_text_ends_a_version_and_is_not_part_of_it(engine: Engine) -> Non
     text = "".join(e.text for e in seen if isinstance(e, Piece))
     assert text == free[: free.index(stop)]
     assert Ended(0, Why.STOP) in seen
+
+
+def test_sparing_the_machine_changes_no_bit_of_an_answer(options: LoadOptions) -> None:
+    from studio.engine.llama import LlamaEngine
+
+    many = replace(options, n_threads=4)
+    free, spared = LlamaEngine(many), LlamaEngine(many)
+    spared.spare(True)
+    assert (free.capabilities.sparing, spared.capabilities.sparing) == (False, True)
+    assert 2 * spared.capabilities.n_threads == free.capabilities.n_threads
+    tokens = free.tokenize(STORY * 3)
+    assert np.array_equal(free.logits(tokens), spared.logits(tokens))
+    request = greedy(STORY, 24, alternatives=3)
+    assert without_times(events(free, request)) == without_times(events(spared, request))
+    for engine in (free, spared):
+        engine.close()
+
+
+def test_the_machine_may_be_spared_in_the_middle_of_an_answer(
+    new_engine: Callable[[], Engine],
+) -> None:
+    request = greedy(STORY + "The wind", 20)
+    engine, text = new_engine(), ""
+    for count, event in enumerate(engine.stream(request)):
+        engine.spare(count % 2 == 0)
+        if isinstance(event, Piece):
+            text += event.text
+    assert [text] == texts(new_engine(), request)
 
 
 def test_two_requests_may_take_turns(new_engine: Callable[[], Engine]) -> None:
@@ -518,10 +550,25 @@ def test_a_dropped_query_leaves_the_engine_usable(engine: Engine) -> None:
 def test_tokens_are_told_in_one_event(engine: Engine) -> None:
     text = "Ein Käse für Zoë – 海 🙂"
     told, last = answers(engine, Tokenizing(text))
-    assert told == Tokenized(tuple(engine.tokenize(text)))
+    assert isinstance(told, Tokenized)
+    assert told.tokens == tuple(engine.tokenize(text))
     assert isinstance(last, Finished)
     special = answers(engine, Tokenizing("<|im_start|>", special=True))[0]
     assert special == Tokenized(tuple(engine.tokenize("<|im_start|>", special=True)))
+
+
+def test_tokens_are_told_with_where_they_begin(engine: Engine) -> None:
+    text = STORY + "Ein Käse für Zoë – 海边的灯塔 🙂🧙‍♀️\n\n\tdef f(x): return x "
+    told = answers(engine, Tokenizing(text))[0]
+    assert isinstance(told, Tokenized)
+    n_bos = len(engine.tokenize(""))
+    spelled = [token.spelling for token in engine.score(text).tokens]
+    if not n_bos:  # nothing precedes the first token, so it is not scored
+        spelled.insert(0, text.encode()[: len(text.encode()) - sum(map(len, spelled))])
+    before = [b"".join(spelled[:i]).decode("utf-8", "ignore") for i in range(len(spelled))]
+    assert told.starts == (*[0] * n_bos, *map(len, before))
+    nothing = answers(engine, Tokenizing(""))[0]
+    assert nothing == Tokenized(tuple(engine.tokenize("")), (0,) * n_bos)
 
 
 def test_an_empty_text_has_the_tokens_that_every_text_begins_with(engine: Engine) -> None:

@@ -34,6 +34,7 @@ from studio.engine import (
     Tokenizing,
 )
 from studio.engine.client import (
+    Changed,
     Down,
     EngineClient,
     Failed,
@@ -386,6 +387,71 @@ def test_threads_are_measured_again_when_asked(
     os.kill(pid, signal.SIGKILL)
     statuses.wait_for(Ready)
     assert memo.stat().st_mtime_ns == measured, "a restart does not measure"
+
+
+def computing(pid: int, work: Callable[[], object]) -> int:
+    """How many threads of a process computed while `work` was done."""
+    process = psutil.Process(pid)
+    before = {thread.id: thread.user_time for thread in process.threads()}
+    work()
+    used_s = [t.user_time - before.get(t.id, 0.0) for t in process.threads()]
+    return sum(used > max(used_s) / 10 for used in used_s)
+
+
+def test_a_worker_spares_and_stops_sparing_while_it_runs(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client()
+    client.open(LoadOptions(model_path, n_threads=2))
+    statuses, pid = listen(client), client.worker_pid
+    assert pid is not None
+
+    def write() -> None:
+        assert text_of(list(client.stream(greedy(STORY * 12, 100))))
+
+    assert computing(pid, write) == 2
+    client.spare(True)
+    assert statuses.wait_for(Changed).capabilities.n_threads == 1
+    assert client.capabilities is not None
+    assert client.capabilities.sparing
+    assert computing(pid, write) == 1
+    client.spare(True)
+    client.spare(False)
+    assert statuses.wait_for(Changed).capabilities.n_threads == 2, "the same again is not told"
+    assert client.worker_pid == pid
+    assert not any(isinstance(status, Ready | Loading) for status in statuses.all)
+
+
+def test_sparing_holds_for_a_worker_that_is_started_again_and_for_another_model(
+    new_client: Callable[..., EngineClient], model_path: Path
+) -> None:
+    client = new_client()
+    statuses = listen(client)
+    client.spare(True)
+    client.open(LoadOptions(model_path, n_threads=4))
+    assert statuses.wait_for(Changed).capabilities.n_threads == 2
+    pid = client.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    statuses.wait_for(Ready)
+    assert statuses.wait_for(Changed).capabilities.n_threads == 2
+    client.load(LoadOptions(model_path, n_threads=6))
+    client.spare(False)
+    client.spare(True)
+    statuses.wait_for(Ready)
+    client.tokenize(STORY)  # what was said before it has been heard
+    assert client.capabilities is not None
+    assert client.capabilities.n_threads == 3
+
+
+def test_a_draft_goes_on_while_the_threads_change(client: EngineClient) -> None:
+    draft = Heard()
+    client.ask(Request(STORY, max_tokens=150, sampling=Sampling(seed=4)), draft)
+    for on in (True, False) * 8:
+        draft.wait_for(Piece)
+        client.spare(on)
+    draft.wait_for(Finished, 60)
+    assert not any(isinstance(e, Failed) for e in draft.all)
 
 
 def test_a_model_on_a_gpu_makes_room_before_another_one_is_loaded(

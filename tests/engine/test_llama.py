@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import llama_cpp.llama_cpp as C
 import pytest
 
 from studio.engine import (
@@ -345,6 +346,39 @@ def test_a_model_says_what_it_runs_on(engine: LlamaEngine) -> None:
     assert capabilities.threads_measured
     assert f"{capabilities.n_threads} thread" in capabilities.device
     assert not capabilities.flash_attention
+
+
+def threads(engine: LlamaEngine) -> tuple[int, int]:
+    """What llama.cpp was told: for one row, and for several."""
+    context = engine._context
+    assert context is not None
+    return C.llama_n_threads(context.handle), C.llama_n_threads_batch(context.handle)
+
+
+def test_threads_change_between_two_batches_and_never_within_one(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=512, n_threads=5))
+    stream = engine.stream(Request(STORY * 4, max_tokens=20, sampling=GREEDY))
+    next(stream)
+    assert threads(engine) == (5, 5)
+    engine.spare(True)
+    assert threads(engine) == (5, 5), "a batch could be under way"
+    assert engine.capabilities.n_threads == 2
+    assert engine.capabilities.device == "CPU, 2 threads"
+    next(stream)
+    assert threads(engine) == (2, 2)
+    engine.spare(False)
+    assert len(list(stream)) > 10
+    assert threads(engine) == (5, 5)
+    assert engine.capabilities.n_threads == 5
+    engine.close()
+
+
+def test_one_thread_is_the_least(model_path: Path) -> None:
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=512, n_threads=1))
+    engine.spare(True)
+    assert answer(engine, STORY)[0]
+    assert threads(engine) == (1, 1)
+    engine.close()
 
 
 def test_threads_set_by_hand_are_not_measured_and_attention_may_be_forced(model_path: Path) -> None:

@@ -61,7 +61,7 @@ def same(near: Near, *of: str) -> bool:
         all(
             ours.likely(before + letter) == theirs.likely(before + letter)
             for before in ("", "the ", "Quillon ", "Zephyrine ", ". ")
-            for letter in "QZlsta"
+            for letter in "QZLSTA"
         )
         and ours.words == theirs.words
     )

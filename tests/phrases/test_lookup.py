@@ -22,7 +22,7 @@ TEXT = st.text(
     max_size=80,
 )
 PROSE = st.lists(
-    st.sampled_from(["the", "then", "Theo", "lamp", "lamps", "la", "l’amie", ".", ",", "“"]),
+    st.sampled_from(["the", "The", "Then", "Theo", "Lamp", "Lamps", "La", "L’amie", ".", ",", "“"]),
     max_size=60,
 ).map(" ".join)
 
@@ -74,6 +74,8 @@ def slow_values(near: str, far: str, before: str) -> dict[str, float]:
     if not tokens or not counts_as_word(tokens[-1]) or not before.endswith(tokens[-1]):
         return {}
     typed, token = tokens[-1], tokens[-2] if len(tokens) > 1 else None
+    if not typed[0].isupper():
+        return {}
     words, pairs = slow_counts(near)
     others, _ = slow_counts(far)
     followers = {word: n for (one, word), n in pairs.items() if one == token}
@@ -85,7 +87,7 @@ def slow_values(near: str, far: str, before: str) -> dict[str, float]:
         share = words[word] / max(1, words.total())
         if different:
             share = (followers.get(word, 0) + 2 * different * share) / (all_of_them + 2 * different)
-        values[word] = 0.1 * share + 0.02 * others[word] / max(1, others.total())
+        values[word] = 0.3 * share + 0.05 * others[word] / max(1, others.total())
     return values
 
 
@@ -151,25 +153,25 @@ def test_several_texts_count_as_their_sum() -> None:
 
 
 def test_what_followed_before_comes_first() -> None:
-    phrases = phrases_of(["the cat sat. the cat ran. a car, car, car. one car. car, car"])
-    assert phrases.likely("the ca")[0][0] == "cat"
-    assert phrases.likely("one ca")[0][0] == "car"
+    phrases = phrases_of(["the Cat sat. the Cat ran. a Car, Car, Car. one Car. Car, Car"])
+    assert phrases.likely("the Ca")[0][0] == "Cat"
+    assert phrases.likely("one Ca")[0][0] == "Car"
 
 
 def test_nothing_is_told_where_no_word_is_being_typed() -> None:
-    phrases = phrases_of(["the lamp the lamp"])
-    for before in ("", "the ", "the la ", "the 3", "the —", "la’", "日本la"):
+    phrases = phrases_of(["the Lamp the lamp"])
+    for before in ("", "the ", "the La ", "the 3", "the —", "La’", "日本La", "the la"):
         assert phrases.likely(before) == ()
 
 
 def test_without_texts_there_are_no_words() -> None:
-    assert Phrases().likely("the la") == ()
-    assert phrases_of([]).likely("the la") == ()
+    assert Phrases().likely("the La") == ()
+    assert phrases_of([]).likely("the La") == ()
 
 
 def test_only_the_case_that_was_typed_counts() -> None:
-    phrases = phrases_of(["Rose rose rosemary."])
-    assert [word for word, _ in phrases.likely("a ro")] == ["rose", "rosemary"]
+    phrases = phrases_of(["ROSE Rose rose rosemary Rosemary."])
+    assert [word for word, _ in phrases.likely("a Ro")] == ["Rose", "Rosemary"]
 
 
 def test_a_long_text_before_the_cursor_is_cut_without_harm() -> None:

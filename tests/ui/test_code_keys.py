@@ -94,3 +94,29 @@ def test_a_text_that_is_only_for_reading_is_left_alone(coder: Writer) -> None:
     coder.types("\n")
     coder.presses(Qt.Key.Key_Tab)
     assert coder.editor.text() == "if x:"
+
+
+JAVASCRIPT = language_of(Path("a.js"))
+
+
+@pytest.mark.parametrize(
+    ("text", "bracket", "after"),
+    [
+        ("if (x) {\n  y();\n  ", "}", "if (x) {\n  y();\n}"),
+        ("{\n\tf(\n\t\tx,\n\t\t", ")", "{\n\tf(\n\t\tx,\n\t)"),
+        ("{\n  f();\n    ", ")", "{\n  f();\n    )"),  # it closes nothing
+        ("  x = ", "}", "  x = }"),
+        ("  // {\n  ", "}", "  // {\n  }"),
+        ("if (x) {\n", "}", "if (x) {\n}"),
+    ],
+)
+def test_a_closing_bracket_goes_out_to_where_its_block_began(
+    coder: Writer, text: str, bracket: str, after: str
+) -> None:
+    coder.editor.write_in(JAVASCRIPT)
+    coder.opens(text)
+    coder.types(bracket)
+    assert coder.editor.text() == after
+    assert coder.editor.textCursor().position() == len(after)
+    coder.editor.undo()
+    assert coder.editor.text() == text

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QApplication,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -19,6 +20,9 @@ from PySide6.QtWidgets import (
     QListWidget,
     QPushButton,
     QSpinBox,
+    QStyle,
+    QStyleOptionTab,
+    QTabBar,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -54,6 +58,18 @@ def test_every_declared_setting_is_shown_with_its_sentence(dialog: SettingsDialo
 
 def test_a_setting_declared_tomorrow_needs_no_change_here(dialog: SettingsDialog) -> None:
     assert len(dialog._controls) == len(fields(Settings))
+
+
+def test_no_tab_cuts_its_words_off(dialog: SettingsDialog, qapp: QApplication) -> None:
+    qapp.setStyle("Fusion")
+    bar = dialog.findChild(QTabBar)
+    for i in range(bar.count()):
+        option = QStyleOptionTab()
+        bar.initStyleOption(option, i)
+        room = bar.style().subElementRect(QStyle.SubElement.SE_TabBarTabText, option, bar)
+        words = bar.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, bar.tabText(i))
+        assert room.height() >= words.height(), bar.tabText(i)
+        assert room.width() >= words.width(), bar.tabText(i)
 
 
 def test_a_change_holds_at_once(dialog: SettingsDialog, store: SettingsStore) -> None:

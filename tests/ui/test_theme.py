@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QColor, QFontMetricsF, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from studio.settings import Settings, SettingsStore
@@ -76,6 +84,26 @@ def test_differences_can_be_read_on_their_grounds(colours: Colours) -> None:
 def test_what_the_model_sees_can_be_read_on_the_ground_of_each_source(colours: Colours) -> None:
     for ground in (colours.memory, colours.lore, colours.note):
         assert _contrast(QColor(colours.text), QColor(ground)) >= 4.5
+
+
+@pytest.mark.parametrize("kind", [QCheckBox, QLineEdit, QSpinBox, QDoubleSpinBox])
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_what_can_be_ticked_or_filled_in_has_an_edge_that_can_be_seen(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, kind: type[QWidget], name: str
+) -> None:
+    store = SettingsStore(tmp_path / "settings.json")
+    theme = Theme(qapp, store)
+    store.change(theme=name)
+    page = QWidget()
+    qtbot.addWidget(page)
+    QVBoxLayout(page).addWidget(kind())
+    picture = page.grab().toImage()
+    ground = QColor(theme.colours.window)
+    assert picture.pixelColor(0, 0) == ground
+    middle = picture.height() // 2
+    drawn = [picture.pixelColor(x, middle) for x in range(24)]  # from the left into the widget
+    for around in (ground, QColor(theme.colours.paper)):
+        assert max(_contrast(each, around) for each in drawn) >= 3.0
 
 
 def test_the_theme_follows_the_setting(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:

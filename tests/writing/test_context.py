@@ -15,12 +15,14 @@ from studio.writing.context import (
     STEP_TOKENS,
     Budget,
     Context,
+    Part,
     Source,
     TokenRate,
     assemble,
     cut_at_sentence,
     from_paragraph,
     grid_start,
+    tokens_of_parts,
 )
 
 CPT = 4.0
@@ -369,3 +371,14 @@ def test_all_that_is_planned_fits_into_the_context_window(
 def test_the_window_over_the_story_is_as_the_setting_says_where_there_is_room() -> None:
     budget = Budget.of(Settings(), n_ctx=4_096, chars_per_token=4.0)
     assert budget.reach_chars(4.0) == Settings().context_chars
+
+
+def test_a_token_counts_for_the_part_in_which_it_begins() -> None:
+    parts = (
+        Part(Source.MEMORY, "A lighthouse.\n\n"),
+        Part(Source.NOTE, ""),
+        Part(Source.STORY, "Zoë was 🙂 "),
+    )
+    starts = (0, 0, 1, 12, 15, 18, 22, 23, 24)
+    assert tokens_of_parts(parts, starts) == [4, 0, 5]
+    assert tokens_of_parts((), (0,)) == []

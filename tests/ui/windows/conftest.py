@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, LoadOptions, Request
-from studio.engine.client import EngineClient, Failed, Ready, Status
+from studio.engine.client import Changed, EngineClient, Failed, Ready, Status
 from studio.settings import SettingsStore
 from studio.ui.application import Lamplight
 from studio.ui.desk import Desk
@@ -33,6 +33,7 @@ class ToldClient:
     loads: list[LoadOptions] = field(default_factory=list)
     listeners: list[Callable[[Status], None]] = field(default_factory=list)
     capabilities: Capabilities | None = None
+    sparing: bool = False
     closed: bool = False
     asked: list[Request] = field(default_factory=list)
 
@@ -50,11 +51,14 @@ class ToldClient:
     def cancel(self, ticket: int) -> None:
         pass
 
+    def spare(self, on: bool) -> None:
+        self.sparing = on
+
     def close(self) -> None:
         self.closed = True
 
     def says(self, status: Status) -> None:
-        if isinstance(status, Ready):
+        if isinstance(status, Ready | Changed):
             self.capabilities = status.capabilities
         for listener in list(self.listeners):
             listener(status)

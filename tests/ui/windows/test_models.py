@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.engine.client import Down, LoadFailed, Loading, Restarting
+from studio.engine.client import Changed, Down, LoadFailed, Loading, Restarting
 from studio.library import LibraryError
 from studio.ui.settings_dialog import SettingsDialog
 
@@ -36,6 +36,19 @@ def test_the_status_bar_names_the_model_and_its_device(house: House, client: Tol
     assert button.text() == "loading included.gguf… 43 %"
     client.is_ready()
     assert button.text() == "SmolLM2 135M Instruct on CPU, 2 threads"
+
+
+def test_the_status_bar_says_when_the_model_has_fewer_threads(
+    house: House, client: ToldClient
+) -> None:
+    button = house.opens().status._model_button
+    client.is_ready()
+    assert client.capabilities is not None
+    client.says(Changed(replace(client.capabilities, device="CPU, 1 thread")))
+    assert button.text() == "SmolLM2 135M Instruct on CPU, 1 thread"
+    client.says(Loading(OWN, 0.5))
+    client.says(Changed(client.capabilities))
+    assert button.text() == f"loading {OWN.name}… 50 %", "the other one is still being loaded"
 
 
 def test_the_model_of_the_command_line_comes_first_and_is_not_kept(

@@ -49,6 +49,10 @@ def machine_page(house: House) -> tuple[SettingsDialog, QLabel, QPushButton]:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"sparing": True},
+            "SmolLM2 runs on the processor with 1 thread (to save power). Flash attention is off.",
+        ),
         ({}, "SmolLM2 runs on the processor with 1 thread (measured). Flash attention is off."),
         (
             {"n_threads": 2, "threads_measured": False, "flash_attention": True},

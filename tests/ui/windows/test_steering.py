@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,18 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtWidgets import QApplication, QInputDialog
 
-from studio.engine import Request
+from studio.engine import Event, Finished, Priority, Query, Request, Tokenized, Tokenizing
+from studio.engine.client import EngineClient, Failed, Ready
 from studio.manuscript import write_text
 from studio.ui.sees_panel import SeesPanel
 from studio.ui.theme import DARK, LIGHT
 from studio.writing.context import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from studio.ui.window import Window
     from tests.ui.windows.conftest import House, ToldClient
 
@@ -190,6 +194,165 @@ def test_the_view_shows_the_prompt_its_parts_and_what_is_left_out(
     assert panel._total.text() == "In all about 22 tokens; the window holds 4,096."
     assert panel._left_out.isVisible()
     assert panel._left_out.toPlainText().startswith("Left out:\nlit: It needs about 600 tokens")
+
+
+@dataclass
+class Counter:
+    """Takes what is asked and answers when the test says so."""
+
+    asked: list[tuple[Request | Query, Callable[[Event | Failed], None]]] = field(
+        default_factory=list
+    )
+    cancelled: list[int] = field(default_factory=list)
+
+    def ask(self, query: Request | Query, on_event: Callable[[Event | Failed], None]) -> int:
+        self.asked.append((query, on_event))
+        return len(self.asked)
+
+    @property
+    def texts(self) -> list[str]:
+        return [query.text for query, _ in self.asked if isinstance(query, Tokenizing)]
+
+    def answers(self, i: int, *starts: int) -> None:
+        """The `i`th question, with where the tokens begin."""
+        _, on_event = self.asked[i]
+        on_event(Tokenized((7,) * len(starts), starts))
+        on_event(Finished(0, 0, 0, 0.0, 0.0))
+        QApplication.processEvents()
+
+    def fails(self, i: int) -> None:
+        self.asked[i][1](Failed("The model stopped unexpectedly."))
+        QApplication.processEvents()
+
+
+@pytest.fixture
+def counter(client: ToldClient, monkeypatch: pytest.MonkeyPatch) -> Counter:
+    counter = Counter()
+    monkeypatch.setattr(client, "ask", counter.ask)
+    monkeypatch.setattr(client, "cancel", counter.cancelled.append)
+    client.is_ready()
+    return counter
+
+
+@pytest.fixture
+def quiet(house: House) -> House:
+    """No suggestions: all that is asked is to count."""
+    house.desk.settings.change(asking="never")
+    return house
+
+
+def test_an_estimate_is_shown_until_the_model_has_counted(
+    quiet: House, counter: Counter, chapter: Path, steering: Path
+) -> None:
+    window = quiet.opens(chapter)
+    quiet.waits(lambda: window.steered.files.folder)
+    quiet.types("It")
+    panel = _panel(quiet, window)
+    rows = [("Memory", "about 7"), ("Lore: lamp", "about 4"), ("Story", "about 5")]
+    assert _rows(panel) == rows
+    assert panel._total.text() == "In all about 16 tokens; the window holds 4,096."
+    assert counter.texts == [panel.context.prompt]
+    assert all(query.priority is Priority.IDLE for query, _ in counter.asked)
+    lore, story = (panel.context.prompt.index(text) for text in ("The lamp is", "The lamp was"))
+    counter.answers(0, 0, 0, 2, lore - 1, lore, lore + 4, story, story + 1, story + 2)
+    assert _rows(panel) == [("Memory", "4"), ("Lore: lamp", "2"), ("Story", "3")]
+    assert panel._total.text() == "In all 9 tokens; the window holds 4,096."
+    panel._refresh()
+    assert len(counter.asked) == 1, "what is counted is not asked for again"
+
+
+def test_while_the_writer_types_what_is_the_same_keeps_its_count_and_stale_answers_are_dropped(
+    quiet: House, counter: Counter, chapter: Path, steering: Path
+) -> None:
+    window = quiet.opens(chapter)
+    quiet.waits(lambda: window.steered.files.folder)
+    quiet.types("")
+    panel = _panel(quiet, window)
+    story = panel.context.prompt.index("The lamp was")
+    counter.answers(-1, 0, 1, 30, story)
+    assert [figure for _, figure in _rows(panel)] == ["2", "1", "1"]
+    quiet.types("It burned")
+    quiet.waits(lambda: len(counter.asked) == 2)
+    quiet.types(" low")
+    quiet.waits(lambda: len(counter.asked) == 3)
+    assert counter.cancelled == [2]
+    counter.answers(1, *range(40))
+    assert [figure for _, figure in _rows(panel)] == ["2", "1", "about 8"]
+    assert panel._total.text().startswith("In all about 11 tokens;")
+    counter.answers(2, 0, 1, 30, story, story + 1)
+    assert [figure for _, figure in _rows(panel)] == ["2", "1", "2"]
+
+
+def test_without_an_answer_it_stays_an_estimate_until_a_model_is_there_again(
+    quiet: House, client: ToldClient, counter: Counter, chapter: Path
+) -> None:
+    window = quiet.opens(chapter)
+    quiet.types("")
+    panel = _panel(quiet, window)
+    counter.fails(-1)
+    assert _rows(panel) == [("Story", "about 4")]
+    asked = len(counter.asked)
+    client.is_ready()
+    quiet.waits(lambda: len(counter.asked) > asked)
+    counter.answers(-1, 0, 4, 8)
+    assert _rows(panel) == [("Story", "3")]
+
+
+def test_another_model_counts_with_its_own_tokens(
+    quiet: House, client: ToldClient, counter: Counter, chapter: Path
+) -> None:
+    window = quiet.opens(chapter)
+    quiet.types("")
+    panel = _panel(quiet, window)
+    counter.answers(-1, 0, 4, 8)
+    assert _rows(panel) == [("Story", "3")]
+    asked = len(counter.asked)
+    assert client.capabilities is not None
+    client.says(Ready(replace(client.capabilities, path=Path("/models/other.gguf"), n_ctx=1024)))
+    quiet.waits(lambda: len(counter.asked) > asked)
+    assert _rows(panel) == [("Story", "about 4")]
+    counter.answers(-1, 0, 2, 4, 6, 8)
+    assert panel._total.text() == "In all 5 tokens; the window holds 1,024."
+
+
+def test_an_empty_text_is_no_tokens(quiet: House, counter: Counter) -> None:
+    panel = _panel(quiet, quiet.opens())
+    assert panel._total.text() == "In all 0 tokens; the window holds 4,096."
+    assert counter.asked == []
+
+
+@pytest.fixture
+def real() -> Iterator[EngineClient]:
+    client = EngineClient()
+    yield client
+    client.close()
+
+
+def test_a_real_model_counts_what_is_typed(
+    house_with: Callable[..., House],
+    real: EngineClient,
+    chapter: Path,
+    steering: Path,
+    model_path: Path,
+) -> None:
+    house = house_with(client=real, default_model=lambda: model_path)
+    window = house.opens(chapter)
+    house.waits(lambda: window.steered.files.folder and real.capabilities)
+    panel = _panel(house, window)
+    house.types("Anna wrote")
+    for text in (" to Zoë", " – in a hand that nobody could read 🙂", " for years."):
+        window.editor.insertPlainText(text)
+        house.waits(
+            lambda: (
+                panel.context.prompt == window.steered.prompt(window.editor.text())
+                and panel._counts.exact
+            )
+        )
+        figures = [int(figure) for _, figure in _rows(panel)]
+        assert sum(figures) == len(real.tokenize(panel.context.prompt))
+        assert panel._total.text().startswith(f"In all {sum(figures)} tokens;")
+        assert min(figures) > 0
+    house.lamplight.model.end()
 
 
 def test_the_view_follows_the_typing_and_the_files(

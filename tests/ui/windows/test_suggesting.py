@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
@@ -18,6 +19,7 @@ from studio.writing.context import Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from studio.ui.desk import Desk
     from studio.ui.window import Window
     from tests.ui.windows.conftest import House, ToldClient
 
@@ -85,6 +87,19 @@ def test_not_for_20_minutes_holds_in_all_windows_until_go_on_now(house: House) -
     _click(other)
     assert _button(window).text() == "suggestions on"
     assert not _action(window, "Go on now").isVisible()
+
+
+def test_one_click_on_the_status_bar_brings_quiet_for_20_minutes(house: House) -> None:
+    window = house.opens()
+    pause = window.status._pause_button
+    assert pause.isVisible()
+    QTest.mouseClick(pause, Qt.MouseButton.LeftButton)
+    assert _button(window).text() == "no suggestions for 20 min"
+    assert not pause.isVisible()
+    _click(window)
+    assert pause.isVisible()
+    _action(window, "Off").trigger()
+    assert not pause.isVisible()
 
 
 def test_choosing_a_mode_ends_the_pause(house: House) -> None:
@@ -207,6 +222,30 @@ def test_on_battery_it_asks_less_unless_the_writer_says_otherwise(
     assert not house.window.completer._policy.pace.sparing
     house.desk.settings.change(save_power="always")
     assert house.window.completer._policy.pace.sparing
+
+
+def test_on_battery_the_model_is_told_to_spare_and_with_power_back_no_more(
+    house_with: Callable[..., House], client: ToldClient
+) -> None:
+    short = True
+    house = house_with(power_is_short=lambda: short)
+    house.opens()
+    house.waits(lambda: client.sparing)
+    short = False
+    house.lamplight.suggesting._look_at_power()
+    house.waits(lambda: not client.sparing)
+
+
+@pytest.mark.parametrize(("wanted", "spared"), [("always", True), ("never", False)])
+def test_what_the_writer_wants_of_power_is_told_at_the_start_and_when_it_changes(
+    house_with: Callable[..., House], desk: Desk, client: ToldClient, wanted: str, spared: bool
+) -> None:
+    desk.settings.change(save_power=wanted)
+    client.sparing = not spared
+    house = house_with(power_is_short=lambda: not spared)
+    assert client.sparing is spared
+    house.desk.settings.change(save_power="never" if spared else "always")
+    assert client.sparing is not spared
 
 
 # -- other open files ----------------------------------------------------------------------------
