@@ -132,6 +132,12 @@ def _command_parser() -> argparse.ArgumentParser:
     typist.add_argument("--model", type=Path, metavar="FILE", help="a GGUF file to suggest with")
     typist.add_argument("--adapter", type=Path, metavar="FILE", help="a LoRA adapter for it")
     typist.add_argument(
+        "--memory",
+        type=Path,
+        metavar="DIR",
+        help="the writer's other texts: their names are remembered, and those of the text so far",
+    )
+    typist.add_argument(
         "--context", type=int, metavar="CHARS", help="how much of the text before it is given"
     )
     typist.add_argument("--words-only", action="store_true", help="never take a whole suggestion")
@@ -272,6 +278,7 @@ def _bench(options: argparse.Namespace) -> int:
 def _bench_texts(options: argparse.Namespace) -> int:
     """`lamplight bench keystrokes --text FILE...`."""
     from studio.bench.keystrokes import Job, report
+    from studio.manuscript import ManuscriptError, Project
 
     if options.name != "keystrokes":
         raise BadInput("--text is for: lamplight bench keystrokes.")
@@ -289,6 +296,11 @@ def _bench_texts(options: argparse.Namespace) -> int:
     )
     if options.context:
         job = replace(job, reach=options.context)
+    if options.memory:
+        try:
+            job = replace(job, memory=tuple(Project.of_folder(options.memory).texts()))
+        except ManuscriptError as error:
+            raise BadInput(str(error)) from error
     if options.words_only:
         job = replace(job, runs=job.runs[:1])
     return report(job, as_json=options.json)

@@ -48,12 +48,19 @@ class Declared:
             value = float(value)
         if type(value) is not type(self.default):
             return False
+        if isinstance(value, tuple):
+            return all(isinstance(each, str) and each and _can_be_kept(each) for each in value)
         if self.choices:
             return value in self.choices
         if isinstance(value, int | float):
             low, high = self.minimum, self.maximum
             return (low is None or value >= low) and (high is None or value <= high)
         return True
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether it can be written: names of files may have bytes that are no letters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _setting(
@@ -163,6 +170,20 @@ class Settings:
         "Suggests after a pause in typing, with half of the threads, and computes nothing ahead. "
         "Automatic: on battery, and while the machine is hot.",
         choices=("automatic", "always", "never"),
+    )
+    own_words: bool = _setting(
+        True,
+        "Words",
+        "Learn words from my texts",
+        "Names and words that you have used before are suggested while you type them. They are "
+        "counted on this machine, in the project or the file that is open.",
+    )
+    word_folders: tuple[str, ...] = _setting(
+        (),
+        "Words",
+        "Folders of my texts",
+        "Words are learned from the texts in these folders, too. They count for less than those of "
+        "the project.",
     )
     draft_tokens: int = _setting(
         200,
@@ -325,6 +346,8 @@ def _declared(of: Field[Any]) -> Declared:
 
 
 def _allowed(of: Declared) -> str:
+    if isinstance(of.default, tuple):
+        return "Choose folders whose names have only letters that can be written."
     if of.choices:
         return f"Choose one of: {', '.join(of.choices)}."
     if of.minimum is not None and of.maximum is not None:
@@ -393,10 +416,13 @@ def _read(path: Path) -> Settings:
     good = {}
     for each in Settings.declared():
         if each.key in kept:
-            if each.accepts(kept[each.key]):
-                good[each.key] = kept[each.key]
+            value = kept[each.key]
+            if isinstance(each.default, tuple) and isinstance(value, list):
+                value = tuple(value)  # which JSON does not know
+            if each.accepts(value):
+                good[each.key] = value
             else:
-                log.warning("setting %s: %r is out of range", each.key, kept[each.key])
+                log.warning("setting %s: %r is out of range", each.key, value)
     settings = Settings(**good)
     try:
         return settings.checked()

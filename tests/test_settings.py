@@ -96,3 +96,21 @@ def test_keys_in_the_file_that_clash_fall_back_and_nothing_else_does(tmp_path: P
     (tmp_path / "settings.json").write_text('{"key_word": "Tab", "theme": "dark"}')
     current = SettingsStore(tmp_path / "settings.json").current
     assert (current.key_word, current.theme) == (Settings().key_word, "dark")
+
+
+def test_folders_are_kept_in_their_order(store: SettingsStore, tmp_path: Path) -> None:
+    store.change(word_folders=("/home/me/novels", "/home/me/ärgerlich"))
+    again = SettingsStore(tmp_path / "settings.json").current
+    assert again.word_folders == ("/home/me/novels", "/home/me/ärgerlich")
+
+
+@pytest.mark.parametrize("folders", ['"/home"', "[1]", '[""]', "[[]]", "{}", '["\\ud800"]'])
+def test_what_is_no_list_of_folders_costs_only_the_list(tmp_path: Path, folders: str) -> None:
+    (tmp_path / "settings.json").write_text(f'{{"word_folders": {folders}, "theme": "dark"}}')
+    current = SettingsStore(tmp_path / "settings.json").current
+    assert (current.word_folders, current.theme) == ((), "dark")
+
+
+def test_a_folder_whose_name_can_not_be_written_is_refused(store: SettingsStore) -> None:
+    with pytest.raises(SettingsError, match="letters that can be written"):
+        store.change(word_folders=("/home/me/\udcff",))

@@ -15,6 +15,7 @@ from studio.bench import Row, Wanted
 from studio.bench.typist import Tally, Typist
 from studio.engine import LoadOptions
 from studio.library import DefaultModel
+from studio.phrases import Phrases, phrases_of
 from studio.settings import Settings
 from studio.writing.decisions import Options
 
@@ -54,6 +55,9 @@ class Job:
     runs: tuple[str, ...] = tuple(_RUNS)
     suffix: str = ""
     """The texts are taken for files that end so."""
+    memory: tuple[Path, ...] | None = None
+    """The writer's other texts. With them, were it none, names are remembered as the program does:
+    those of the text so far, and of these. A text that is typed is never among them."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,11 @@ def report(job: Job, *, as_json: bool) -> int:
 
 def _line(engine: LlamaEngine, job: Job, run: str, path: Path) -> Line:
     gated, words_only = _RUNS[run]
+    text = path.read_text("utf-8")
+    phrases = Phrases()
+    if job.memory is not None:
+        others = [each.read_text("utf-8") for each in job.memory if each != path]
+        phrases = phrases_of([text[: job.start]], others)
     typist = Typist(
         engine,
         counts=lambda: (
@@ -143,8 +152,8 @@ def _line(engine: LlamaEngine, job: Job, run: str, path: Path) -> Line:
         options=replace(Options(), gated=gated),
         words_only=words_only,
         adapters=job.adapters,
+        endings_of=phrases.endings,
     )
-    text = path.read_text("utf-8")
     taken_for = Path(path.stem + job.suffix) if job.suffix else path
     return Line.of(run, path.stem, typist.write(text, job.start, job.n_chars, taken_for))
 
@@ -156,6 +165,7 @@ _PROSE_ALL = "prose, everything shown: keystrokes saved"
 _RIGHT = "prose, as shipped: right, of what is shown"
 _WRONG = "prose, as shipped: wrong, of all keystrokes"
 _SAVED = "prose, as shipped: keystrokes saved"
+_MEMORY = "prose, everything shown, by word: points gained by phrase memory"
 _READ = "prose, everything shown: tokens evaluated per character"
 _WRITTEN = "prose, everything shown: tokens decoded per character"
 _CODE_WORDS = "code, everything shown, by word: keystrokes saved"
@@ -169,6 +179,7 @@ ROWS = [
     Row(_RIGHT, "%", 60.0, "higher"),
     Row(_WRONG, "%", 15.0),
     Row(_SAVED, "%", 22.0, "higher"),
+    Row(_MEMORY, "%", 2.0, "higher"),
     Row(_READ, "tokens", 1.0),
     Row(_WRITTEN, "tokens"),
     Row(_CODE_WORDS, "%", 50.0, "higher"),
@@ -191,7 +202,11 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
         (Job(code, 6_000, n or 1_000), (_CODE_WORDS, _CODE_ALL, "")),
         (Job(verse, 20_000, n or 1_000, suffix=".verse"), (_VERSE_WORDS, _VERSE_ALL, "")),
     )
-    more = {_SAVED: (_RIGHT, _WRONG), _PROSE_ALL: (_READ, _WRITTEN)}
+    more = {
+        _PROSE_WORDS: (_MEMORY,),
+        _PROSE_ALL: (_READ, _WRITTEN),
+        _SAVED: (_RIGHT, _WRONG),
+    }
     for job, names in jobs:
         runs = {
             run: name
@@ -205,6 +220,21 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
             figures = {name: 100 * line.saved}
             if name == _SAVED:
                 figures |= {_RIGHT: 100 * line.right, _WRONG: 100 * line.wrong}
+            if name == _PROSE_WORDS and _MEMORY in wanted.rows:
+                figures[_MEMORY] = 100 * (_remembering(job) - line.saved)
             if name == _PROSE_ALL:
                 figures |= {_READ: line.evaluated, _WRITTEN: line.decoded}
             yield from ((n, value) for n, value in figures.items() if n in wanted.rows)
+
+
+def _remembering(job: Job) -> float:
+    """The mean share of keystrokes saved by word, with the other books of each author."""
+    saved = []
+    for text in job.texts:
+        author = text.name.partition("_")[0]
+        others = tuple(
+            path for path in sorted(text.parent.glob(f"{author}_*.txt")) if path.stem not in _PROSE
+        )
+        alone = replace(job, texts=(text,), runs=(_WORDS,), memory=others)
+        saved += [line.saved for line in write(alone)]
+    return statistics.fmean(saved)

@@ -73,11 +73,13 @@ class Typist:
     options: Options
     words_only: bool = False
     adapters: tuple[tuple[Path, float], ...] = ()
+    endings_of: Callable[[str], tuple[tuple[str, float], ...]] = lambda _: ()
+    """As `Completion` takes it."""
 
     def write(self, text: str, start: int, n: int, path: Path | None = None) -> Tally:
         """Write `n` characters of `text` from `start` on."""
         craft = craft_of(path, text) if path else Craft.STORY
-        policy = Completion(self.options)
+        policy = Completion(self.options, endings_of=self.endings_of)
         policy.writes(craft, language_of(path))
         tally, at, now_ms = Tally(), start, 0.0
         evaluated, decoded = self.counts()

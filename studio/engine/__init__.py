@@ -183,6 +183,10 @@ class Request:
     alternatives: int = 0
     """How many of the likeliest tokens to tell at each place; with 0, `Piece.tokens` is empty."""
     heal: bool = True
+    endings: tuple[tuple[str, float], ...] = ()
+    """How the unfinished word at the end of the prompt may go on, each with a probability (0 to 1)
+    that is added to the model's own for that whole word. For one greedy version that is healed;
+    the first `Piece` then has the probability of the word."""
     priority: Priority = Priority.DRAFT
 
     def __post_init__(self) -> None:
@@ -194,11 +198,18 @@ class Request:
         if any(not text.strip() for text in self.banned):
             raise RequestError("A banned phrase may not be empty.")
         _strengths(self.adapters)
+        for ending, probability in self.endings:
+            _within(f"The probability of ‘{ending}’", probability, 0.0, 1.0)
+        if any(not ending for ending, _ in self.endings):
+            raise RequestError("An ending may not be empty.")
+        if self.endings and (self.sampling.temperature or self.versions > 1 or not self.heal):
+            raise RequestError("Endings are for one greedy version that is healed.")
         if self.grammar and self.json_schema:
             raise RequestError("Give a grammar or a JSON schema, not both.")
         for text in (self.prompt, self.suffix, self.grammar, self.json_schema):
             _whole(text)
-        for text in (*self.stop, *self.banned, *self.sampling.dry_breakers):
+        others = (*self.stop, *self.banned, *self.sampling.dry_breakers)
+        for text in (*others, *(ending for ending, _ in self.endings)):
             _whole(text)
 
 

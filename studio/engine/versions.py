@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from studio.engine import MAX_VERSIONS, Ended, Event, Piece, Request, Token, Why
 from studio.engine.cache import Cache
+from studio.engine.endings import meant
 from studio.engine.output import Output, Phrases, Verdict
 from studio.engine.sampler import Sampler, grammar_of, log_softmax_of, log_sum_exp
 from studio.engine.sequence import Sequence
@@ -48,6 +49,8 @@ class _Version:
     taken_back: int = 0
     bans: dict[int, list[int]] = field(default_factory=dict)
     """Tokens that led to a banned phrase, by their place in the sequence."""
+    meant: list[int] = field(default_factory=list)
+    """Tokens that come next whatever the model says: those of a word that is known."""
     why: Why | None = None
 
 
@@ -174,6 +177,13 @@ class Versions:
         if banned:
             row = row.copy()
             row[banned] = -np.inf
+        elif version.meant:
+            return _Chosen(at, version.meant.pop(0), 0.0, row, version.spell)
+        elif version.spell and self._request.endings and at == version.n_prompt:
+            word = meant(self._vocabulary, row, version.spell, self._request.endings)
+            if word:
+                version.meant = [*word.tokens[1:]]
+                return _Chosen(at, word.tokens[0], word.log_prob, row, version.spell)
         logits, ids = row, None
         if version.spell:
             ids, lowered = self._vocabulary.spelling(version.spell)
@@ -195,6 +205,7 @@ class Versions:
         pieces = self._vocabulary.pieces
         version.generated -= sum(len(pieces[each.token]) > len(each.spell) for each in undone)
         version.taken_back += 1
+        version.meant = []
         del version.tokens[first.at :]
         self._cache.cut(version.sequence, first.at)
         if len(version.sequence.tokens) < first.at:  # a model that can't be taken back

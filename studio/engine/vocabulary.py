@@ -16,7 +16,7 @@ from studio.engine import RequestError
 
 _PIECE_BYTES = 1024
 _LONGEST_WORD = 32
-_PER_UNSPELLED_BYTE = 2.5
+PER_UNSPELLED_BYTE = 2.5
 """Natural logarithm: one word in twelve goes on with the next typed letter."""
 # What may belong to the same token as the letters before the cursor: an unfinished word with
 # the space or the sign before it, or a run of space. Every tokenizer splits before it.
@@ -112,6 +112,14 @@ class Vocabulary:
                 return [token]
         return [0]
 
+    def spelled(self, text: bytes) -> tuple[int, ...]:
+        """The tokens that spell exactly `text` where text precedes it; none if there are none."""
+        try:
+            tokens = tuple(self.tokenize(text.decode(), start=False))
+        except UnicodeDecodeError:
+            return ()
+        return tokens if b"".join(self.pieces[token] for token in tokens) == text else ()
+
     def heal(self, prompt: str) -> Healing:
         """Cut a prompt before its unfinished word, or before its last token."""
         n_unspaced = 0
@@ -154,7 +162,7 @@ class Vocabulary:
             if end > at:
                 ids.append(self._sorted_ids[at:end])
                 left = len(spell) - length
-                lowered.append(np.full(end - at, _PER_UNSPELLED_BYTE * left, np.float32))
+                lowered.append(np.full(end - at, PER_UNSPELLED_BYTE * left, np.float32))
         return np.concatenate(ids), np.concatenate(lowered)
 
     def _piece(self, token: int) -> bytes:

@@ -3,7 +3,15 @@
 from studio.manuscript.errors import ChangedOnDisk, InUse, ManuscriptError, NotEncodable
 from studio.manuscript.journal import Journal
 from studio.manuscript.lease import FileLease
-from studio.manuscript.project import TEXT_SUFFIXES, Project, same_file, words_and_numbers
+from studio.manuscript.project import (
+    TEXT_SUFFIXES,
+    Project,
+    is_steering_folder,
+    path_key,
+    real_path,
+    same_file,
+    words_and_numbers,
+)
 from studio.manuscript.recovery import Recovery, pending_recoveries, pending_untitled
 from studio.manuscript.steering import (
     SteeringFiles,
@@ -41,13 +49,16 @@ __all__ = [
     "begin_file",
     "changed_on_disk",
     "find_steering",
+    "is_steering_folder",
     "lore_file",
     "memory_file",
     "note_file",
+    "path_key",
     "pending_recoveries",
     "pending_untitled",
     "read_steering",
     "read_text",
+    "real_path",
     "same_file",
     "steering_home",
     "words_and_numbers",

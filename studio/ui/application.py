@@ -23,6 +23,7 @@ from studio.ui.learned import Learned
 from studio.ui.memory import Memory
 from studio.ui.model_choice import ModelChoice
 from studio.ui.notice import Notice, Weight
+from studio.ui.own_words import AddedFolders
 from studio.ui.recoveries import Recoveries
 from studio.ui.suggesting import Suggesting
 from studio.ui.theme import Theme
@@ -59,9 +60,11 @@ class Lamplight(QObject):
         self.model = ModelChoice(desk, self.memory, self)
         self.learned = Learned(desk.data_dir / "confidence.json", self)
         self.suggesting = Suggesting(desk.settings, self.learned, desk.power_is_short, self)
+        self.added = AddedFolders(desk.settings, desk.data_dir, self)
         self.recoveries = Recoveries(desk.data_dir, self)
         self.model.told.connect(self._tell)
         self.model.over.connect(self._withdraw)
+        self.added.told.connect(self._tell)
         self.recoveries.restore.connect(self._restore)
         self.recoveries.failed.connect(lambda sentence: self._tell(Notice(sentence)))
         self.suggesting.changed.connect(self._spare)
@@ -75,7 +78,7 @@ class Lamplight(QObject):
 
     def new_window(self) -> Window:
         """Show another window with an empty text."""
-        window = Window(self._desk, self.model, self.memory, self.suggesting)
+        window = Window(self._desk, self.model, self.memory, self.suggesting, self.added)
         window.open_files.others = lambda: [
             (other.editor, other.document) for other in self.windows if other is not window
         ]
@@ -136,6 +139,7 @@ class Lamplight(QObject):
     def end(self) -> None:
         """The last window is closed: keep what was learned, and free the model."""
         self.learned.end()
+        self.added.end()
         self.model.end()
         self._desk.client.close()
 
@@ -164,6 +168,7 @@ class Lamplight(QObject):
             else:
                 self.open(path, first)
         self.model.start()
+        self.added.begin()
         self.recoveries.look(self.memory.recent("folders"), first)
 
     def _closed(self, window: Window) -> None:

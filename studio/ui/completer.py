@@ -105,14 +105,16 @@ class Completer(QObject):
         suggesting: Suggesting,
         parent: QObject | None = None,
         prompt_of: Callable[[str], str] = str,
+        endings_of: Callable[[str], tuple[tuple[str, float], ...]] = lambda _: (),
     ) -> None:
+        """`prompt_of` and `endings_of` are those of `Completion`."""
         super().__init__(parent or editor)
         self._editor = editor
         self._settings = desk.settings
         self._client = desk.client
         self._suggesting = suggesting
         self._learned = suggesting.learned
-        self._policy = Completion(self._options(), prompt_of, self._learned.confidence)
+        self._policy = Completion(self._options(), prompt_of, self._learned.confidence, endings_of)
         self._craft: Craft = Craft.STORY
         self._given = self._what_is_given()
         self._paused_until_ms = 0.0

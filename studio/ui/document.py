@@ -52,6 +52,8 @@ class Document(QObject):
     """A `Notice`."""
     over = Signal(str)
     """What notices of this topic said is over."""
+    saved = Signal()
+    """The file and the text are the same again."""
     unsaved_found = Signal(list)
     """The file that was opened has `Recovery`s."""
 
@@ -432,6 +434,7 @@ class Document(QObject):
             self._editor.document().setModified(False)
         self.watch.follow(self.path, self._fingerprint)
         self.changed.emit()
+        self.saved.emit()
 
     def _save_next(self) -> None:
         if self._waiting:

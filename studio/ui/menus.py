@@ -58,6 +58,11 @@ class Menus:
             action.setText(f"{label}\t{bound}" if bound else label)
         for action in self._themes.actions():
             action.setChecked(action.data() == settings.theme)
+        self._own_words.setChecked(settings.own_words)
+
+    def show_reading(self, words: str) -> None:
+        """Offer to stop what is being read, if anything is."""
+        self._stop_words.setVisible(bool(words))
 
     def show_craft(self) -> None:
         """Check what the text is taken for."""
@@ -286,10 +291,30 @@ class Menus:
             ["Ctrl+Shift+L"],
         )
         menu.addSeparator()
+        self._own_words = self._check(
+            menu,
+            "Words fro&m my texts",
+            "Suggest names and words that I have used before; off also deletes what was counted",
+            lambda on: self._window.change(own_words=on),
+        )
+        self._add(
+            menu,
+            "Add a folder of m&y texts…",
+            "Learn words from the texts in another folder, too",
+            self._window.add_word_folder_dialog,
+        )
+        self._stop_words = self._add(
+            menu,
+            "Stop learnin&g words",
+            "Count no more texts for now; the next start goes on with the rest",
+            self._window.stop_learning_words,
+        )
+        self._stop_words.setVisible(False)
+        menu.addSeparator()
         self._add(
             menu,
             "Forget what was learned",
-            "Begin afresh with how sure a suggestion must be to be shown",
+            "Begin afresh with how sure a suggestion must be to be shown; words from my texts stay",
             self._window.forget_what_was_learned,
         )
 
@@ -360,7 +385,7 @@ class Menus:
         return action
 
     def _check(
-        self, menu: QMenu, label: str, tip: str, do: Callable[[bool], object], keys: Keys
+        self, menu: QMenu, label: str, tip: str, do: Callable[[bool], object], keys: Keys = ()
     ) -> QAction:
         action = self._add(menu, label, tip, lambda: do(action.isChecked()), keys)
         action.setCheckable(True)

@@ -34,6 +34,7 @@ from PySide6.QtWidgets import (
 
 from studio.settings import Declared, Settings, SettingsError, SettingsStore
 from studio.ui.model_choice import model_file_dialog
+from studio.ui.word_folders import WordFolders
 
 BIGGEST = 2**31 - 1
 LEAST = {
@@ -210,6 +211,10 @@ def _control_of(each: Declared, changed: Callable[[Any], None]) -> _Control:
         if each.key == "code_font_family":
             families = [family for family in families if QFontDatabase.isFixedPitch(family)]
         return _choice([(OWN_FONT, ""), *((name, name) for name in families)], changed)
+    if isinstance(each.default, tuple):
+        folders = WordFolders()
+        folders.changed.connect(changed)
+        return _Control(folders, folders.show_folders, folders)
     if isinstance(each.default, int):
         return _whole_number(each, changed)
     if isinstance(each.default, float):

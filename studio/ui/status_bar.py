@@ -29,6 +29,8 @@ class WritingStatusBar(QStatusBar):
     ) -> None:
         super().__init__(parent)
         self._editor = editor
+        self._state_words = ""
+        self._reading = ""
         self._model = model
         self._menu = model_menu
         self._state = QLabel()
@@ -90,7 +92,13 @@ class WritingStatusBar(QStatusBar):
 
     def show_state(self, words: str) -> None:
         """What the grey text is doing, in short words."""
-        self._state.setText(words)
+        self._state_words = words
+        self._state.setText(words or self._reading)
+
+    def show_reading(self, words: str) -> None:
+        """What is being read in the background; shown while the grey text does nothing."""
+        self._reading = words
+        self._state.setText(self._state_words or words)
 
     def take_focus(self) -> None:
         """Put the focus on the first button."""

@@ -27,10 +27,13 @@ from studio.ui.menus import Menus
 from studio.ui.model_choice import ModelChoice
 from studio.ui.notice import Choice, Notice, NoticeBar
 from studio.ui.open_files import OpenFiles
+from studio.ui.own_words import TOPIC as WORDS_TOPIC
+from studio.ui.own_words import AddedFolders, OwnWords
 from studio.ui.status_bar import WritingStatusBar
 from studio.ui.steered import Steered
 from studio.ui.suggesting import Suggesting
 from studio.ui.verse_margin import VerseMargin
+from studio.ui.word_folders import word_folder_dialog
 from studio.writing.craft import Craft
 from studio.writing.languages import CODE_SUFFIXES, language_of
 
@@ -42,7 +45,8 @@ SMALLEST = QSize(620, 360)  # both panels and a notice fit
 FOCUS_MODE = "Focus mode. Shift+F11 brings the rest back."
 EMPTY = "Write here. Lamplight goes on in grey, and {} takes it."
 TAB = "What should {} take of a suggestion?"
-FORGOTTEN = "What was learned is forgotten."
+FORGOTTEN = "How sure a suggestion must be is learned anew. Words of your texts stay known."
+STOPPED = "Stopped. The words that were counted are kept, and the next start goes on with the rest."
 
 
 class Window(QMainWindow):
@@ -56,7 +60,12 @@ class Window(QMainWindow):
     """It is closed for good."""
 
     def __init__(
-        self, desk: Desk, model: ModelChoice, memory: Memory, suggesting: Suggesting
+        self,
+        desk: Desk,
+        model: ModelChoice,
+        memory: Memory,
+        suggesting: Suggesting,
+        added: AddedFolders,
     ) -> None:
         super().__init__()
         self.desk = desk
@@ -66,7 +75,10 @@ class Window(QMainWindow):
         self.editor.setAccessibleName("Text")
         self.steered = Steered(desk, self)
         self._suggesting = suggesting
-        self.completer = Completer(self.editor, desk, suggesting, self, self.steered.prompt)
+        self.own_words = OwnWords(desk, added, self)
+        self.completer = Completer(
+            self.editor, desk, suggesting, self, self.steered.prompt, self.own_words.endings
+        )
         self.asking = AskingChoice(desk.settings, suggesting, self.completer, self.change, self)
         self.find_bar = FindBar(self.editor)
         self.line_bar = LineBar(self.editor, desk)
@@ -143,6 +155,7 @@ class Window(QMainWindow):
         self.show_files(True)
         self._files_panel().show_folder(folder)
         self.steered.follow(self.document.path, folder)
+        self.own_words.follow(self.document.path, folder)
 
     def place_as_before(self) -> None:
         """Put it where the window that was closed last was."""
@@ -175,6 +188,29 @@ class Window(QMainWindow):
         """Begin afresh with how sure a suggestion must be."""
         self._suggesting.learned.forget()
         self.notices.tell(FORGOTTEN)
+
+    def add_word_folder_dialog(self) -> None:
+        """Ask for a folder with texts of the writer's, and learn words from them."""
+        dialog = word_folder_dialog(self)
+        dialog.fileSelected.connect(self.add_word_folder)
+        dialog.open()
+
+    def add_word_folder(self, folder: str) -> None:
+        """Learn words from the texts in `folder` from now on."""
+        known = self.desk.settings.current.word_folders
+        self.change(
+            own_words=True, word_folders=(*(each for each in known if each != folder), folder)
+        )
+        if folder in self.desk.settings.current.word_folders:
+            name = Path(folder).name
+            self.notices.show_notice(
+                Notice(f"Words are learned from the texts in ‘{name}’.", topic=WORDS_TOPIC)
+            )
+
+    def stop_learning_words(self) -> None:
+        """Count no more texts for now."""
+        self.own_words.stop()
+        self.notices.show_notice(Notice(STOPPED, topic=WORDS_TOPIC))
 
     def show_files(self, shown: bool) -> None:
         """Show or hide the texts of the folder."""
@@ -272,6 +308,10 @@ class Window(QMainWindow):
         self.steered.told.connect(self.notices.show_notice)
         self.steered.over.connect(self.notices.withdraw)
         self.completer.state_changed.connect(self.status.show_state)
+        self.document.saved.connect(self.own_words.saved)
+        self.own_words.state_changed.connect(self.status.show_reading)
+        self.own_words.state_changed.connect(self.menus.show_reading)
+        self.closed.connect(self.own_words.end)
         self.editor.told.connect(self.notices.tell)
         self.line_bar.told.connect(self.notices.tell)
         self.craft.changed.connect(self._show_craft)
@@ -309,6 +349,7 @@ class Window(QMainWindow):
         if self._files:
             self._files.mark(document.path)
         self.steered.follow(document.path, document.folder)
+        self.own_words.follow(document.path, document.folder)
         if document.path != self._path:
             self._path = document.path
             self.open_files.look()

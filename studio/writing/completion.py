@@ -103,10 +103,16 @@ class Completion:
         options: Options | None = None,
         prompt_of: Callable[[str], str] = str,
         confidence: Confidence | None = None,
+        endings_of: Callable[[str], tuple[tuple[str, float], ...]] = lambda _: (),
     ) -> None:
-        """`prompt_of` makes of the text before the cursor what the model is given."""
+        """`prompt_of` makes of the text before the cursor what the model is given.
+
+        `endings_of` tells how the writer's own words may end the one before the cursor, as in
+        `Request.endings`.
+        """
         self._options = options or Options()
         self._prompt_of = prompt_of
+        self._endings_of = endings_of
         self.confidence = confidence or Confidence()
         self.pace = Pace(sparing=self._options.sparing)
         self._recent = Recent()
@@ -558,6 +564,8 @@ class Completion:
             return []
         request = self._request()
         if not self._ranks():
+            if self._craft is not Craft.CODE:
+                request = replace(request, endings=self._endings_of(self._around.before))
             return [self._begin(Kind.SUGGESTION, self._new_answer(), request, now_ms)]
         request = replace(request, versions=ALTERNATIVES, sampling=_RANKED)
         others = [self._new_answer() for _ in range(ALTERNATIVES)]

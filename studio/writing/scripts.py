@@ -7,6 +7,9 @@ import re
 _HAN = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _CJK = re.compile(rf"[{_HAN}{_KANA}]")
+_UNSPACED = re.compile(
+    rf"[{_HAN}{_KANA}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"  # and Thai, Lao, Burmese, Khmer
+)
 _KANA_ONLY = re.compile(rf"[{_KANA}]")
 _CJK_START = re.compile(rf"\s*[“‘「『（《〈【]*[{_HAN}{_KANA}]")
 # Common characters that only one of the two ways of writing Chinese has.
@@ -17,6 +20,11 @@ _TRADITIONAL = re.compile("[們這國個來時說會為對學沒還過開問現�
 def is_cjk(character: str) -> bool:
     """Whether it is a Chinese character or a Japanese syllable, which no space parts."""
     return bool(_CJK.match(character))
+
+
+def has_unspaced(text: str) -> bool:
+    """Whether `text` has a letter of a script that puts no spaces between words."""
+    return not text.isascii() and bool(_UNSPACED.search(text))
 
 
 def begins_cjk(text: str) -> bool:

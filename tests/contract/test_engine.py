@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,6 +243,53 @@ def test_no_further_token_is_evaluated_while_a_word_is_typed(engine: Engine) -> 
     second = finished(engine, greedy(STORY + "Then he look", 1))
     assert second.prompt_tokens == second.reused_tokens
     assert first.prompt_tokens == second.prompt_tokens
+
+
+@pytest.mark.parametrize("ending", ["pernelle", "pernelle’s", "pé", "p-pernel"])
+def test_a_word_that_the_request_knows_is_completed(engine: Engine, ending: str) -> None:
+    prompt = STORY + "At the top waited Quim"
+    request = Request(prompt, max_tokens=12, sampling=GREEDY, endings=((ending, 0.5),))
+    pieces = [event for event in events(engine, request) if isinstance(event, Piece)]
+    assert "".join(piece.text for piece in pieces).startswith(ending)
+    assert not ending.startswith(texts(engine, replace(request, endings=()))[0][:3])
+    assert pieces[0].probability > 0.9
+
+
+def test_what_a_request_holds_hardly_likely_changes_nothing(engine: Engine) -> None:
+    request = Request(STORY + "There was a light in the wi", max_tokens=8, sampling=GREEDY)
+    unlikely = replace(request, endings=(("pernelle", 1e-9), ("ber", 0.0)))
+    assert texts(engine, unlikely) == texts(engine, request)
+
+
+def test_a_word_that_model_and_request_hold_likely_is_surer_than_either_says(
+    engine: Engine,
+) -> None:
+    request = Request(STORY + "There was a light in the lighth", max_tokens=4, sampling=GREEDY)
+
+    def first(endings: tuple[tuple[str, float], ...]) -> Piece:
+        asked = replace(request, endings=endings)
+        return next(event for event in events(engine, asked) if isinstance(event, Piece))
+
+    with_it, against = first((("ouse", 0.2),)), first((("earted", 0.2), ("ouse", 1e-6)))
+    assert with_it.text.startswith("o")
+    assert with_it.probability >= first(()).probability - 1e-6
+    assert against.text != with_it.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"endings": (("", 0.5),)},
+        {"endings": (("x", 1.5),)},
+        {"endings": (("\ud800", 0.5),)},
+        {"endings": (("x", 0.5),), "versions": 2},
+        {"endings": (("x", 0.5),), "heal": False},
+        {"endings": (("x", 0.5),), "sampling": Sampling()},
+    ],
+)
+def test_endings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(RequestError):
+        Request(**{"prompt": "x", "sampling": GREEDY, **wrong})
 
 
 def test_half_a_character_is_never_told(engine: Engine) -> None:

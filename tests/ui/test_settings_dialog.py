@@ -14,8 +14,11 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QKeySequenceEdit,
     QLabel,
+    QListWidget,
+    QPushButton,
     QSpinBox,
     QStyle,
     QStyleOptionTab,
@@ -27,6 +30,7 @@ from shiboken6 import isValid
 
 from studio.settings import Settings, SettingsStore
 from studio.ui.settings_dialog import SettingsDialog
+from studio.ui.word_folders import WordFolders
 
 
 @pytest.fixture
@@ -158,3 +162,44 @@ def test_a_key_of_the_menus_is_refused_with_a_sentence(qtbot: QtBot, store: Sett
     assert store.current.key_word == Settings().key_word
     _press(dialog, "key_word", "F2")
     assert not dialog._complaint.isVisible()
+
+
+def test_folders_are_added_and_removed_with_the_keyboard(
+    qtbot: QtBot, dialog: SettingsDialog, store: SettingsStore, tmp_path: Path
+) -> None:
+    dialog.show_group("Words")
+    folders = dialog.findChild(WordFolders, "word_folders")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        QTest.keyClick(_button(folders, "Add…"), Qt.Key.Key_Space)
+        folders.findChild(QFileDialog).fileSelected.emit(str(tmp_path / name))
+        folders.findChild(QFileDialog).close()
+    assert store.current.word_folders == (str(tmp_path / "one"), str(tmp_path / "two"))
+    assert not _button(folders, "Remove").isEnabled()
+    listed = folders.findChild(QListWidget)
+    QTest.keyClick(listed, Qt.Key.Key_Home)
+    QTest.keyClick(listed, Qt.Key.Key_Space)
+    QTest.keyClick(_button(folders, "Remove"), Qt.Key.Key_Space)
+    assert store.current.word_folders == (str(tmp_path / "two"),)
+    dialog.activateWindow()
+    listed.setFocus()
+    qtbot.waitUntil(listed.hasFocus)
+    QTest.keyClick(listed, Qt.Key.Key_Home)
+    QTest.keyClick(listed, Qt.Key.Key_Space)
+    QTest.keyClick(listed, Qt.Key.Key_Delete)
+    assert store.current.word_folders == ()
+    assert listed.count() == 0
+
+
+def test_a_folder_that_is_there_already_is_not_added_again(
+    dialog: SettingsDialog, store: SettingsStore
+) -> None:
+    store.change(word_folders=("/novels",))
+    dialog.findChild(WordFolders, "word_folders").add("/novels")
+    assert store.current.word_folders == ("/novels",)
+
+
+def _button(within: QWidget, label: str) -> QPushButton:
+    return next(
+        each for each in within.findChildren(QPushButton) if each.text().replace("&", "") == label
+    )

@@ -35,6 +35,7 @@ class ToldClient:
     capabilities: Capabilities | None = None
     sparing: bool = False
     closed: bool = False
+    asked: list[Request] = field(default_factory=list)
 
     def listen(self, on_status: Callable[[Status], None]) -> Callable[[], None]:
         self.listeners.append(on_status)
@@ -43,8 +44,9 @@ class ToldClient:
     def load(self, options: LoadOptions) -> None:
         self.loads.append(options)
 
-    def ask(self, _request: Request, _on_event: Callable[[Event | Failed], None]) -> int:
-        return 1
+    def ask(self, request: Request, _on_event: Callable[[Event | Failed], None]) -> int:
+        self.asked.append(request)
+        return len(self.asked)
 
     def cancel(self, ticket: int) -> None:
         pass
