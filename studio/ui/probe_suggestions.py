@@ -7,6 +7,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psutil
 from PySide6.QtCore import QTimer
@@ -75,8 +76,8 @@ _KEY_EVERY_MS = (120, 200)
 _PATIENCE_S = 5.0
 """So long at most the writer waits for a suggestion that is late, so that it is counted."""
 _LONGEST_GATE_S = 0.06
-_TOKENS, _TOKEN_TIMES = 64, 7
-"""So many are decoded so many times to find out how long one takes."""
+_TOKENS, _TOKEN_TIMES = 64, 4
+"""So many are decoded so many times, twice in a run, to find out how long one takes."""
 _SETTLED_MS = 4_000
 
 
@@ -168,13 +169,14 @@ class FirstWord(Writing):
         self.on_painted = self._painted
 
     def play(self) -> None:
-        self.open_story(lambda: self.type(TYPED[: self.given.n], self._go_back))
+        go_back = partial(self._time_tokens, self._go_back)
+        self.open_story(lambda: self.type(TYPED[: self.given.n], go_back))
 
     def _go_back(self) -> None:
-        at_the_end_ms, self._waits_ms = self._waits_ms, []
+        self._report("end")
         gaps = gaps_of(STORY)[: 2 + self.given.n // 100]
         # From the last to the first, so that the places of those to come stay as they are.
-        self._fill(gaps[::-1], lambda: self._time_tokens(at_the_end_ms))
+        self._fill(gaps[::-1], partial(self._time_tokens, self._end))
 
     def _fill(self, gaps: list[tuple[int, str]], then: Callable[[], None]) -> None:
         if not gaps:
@@ -184,7 +186,7 @@ class FirstWord(Writing):
         self.put_cursor(at)
         self.type(words, lambda: self._fill(gaps[1:], then))
 
-    def _time_tokens(self, at_the_end_ms: list[float]) -> None:
+    def _time_tokens(self, then: Callable[[], None]) -> None:
         """Greedy, after texts of about the length; each another one, so that nothing is known."""
         text = self.editor.text()
         ends = [at for at, c in enumerate(text) if c == " "][-_TOKEN_TIMES:]
@@ -200,17 +202,21 @@ class FirstWord(Writing):
                 request = Request(text[: ends.pop()], _TOKENS, GREEDY, priority=Priority.INLINE)
                 engine_bridge.ask(self, self._client, request, heard)
             else:
-                self._report(at_the_end_ms)
+                then()
 
         ask_next()
 
-    def _report(self, at_the_end_ms: list[float]) -> None:
+    def _report(self, where: str) -> None:
+        waits_ms, self._waits_ms = self._waits_ms, []
+        if waits_ms:
+            self.figures[f"{where}_p50"] = statistics.median(waits_ms)
+            self.figures[f"{where}_p95"] = p_of(waits_ms, 0.95)
+
+    def _end(self) -> None:
+        self._report("middle")
         token_ms = statistics.median(self._token_ms)
+        self.figures = {name: ms / token_ms for name, ms in self.figures.items()}
         self.figures["token_ms"] = token_ms
-        for name, waits_ms in (("end", at_the_end_ms), ("middle", self._waits_ms)):
-            if waits_ms:
-                self.figures[f"{name}_p50"] = statistics.median(waits_ms) / token_ms
-                self.figures[f"{name}_p95"] = p_of(waits_ms, 0.95) / token_ms
         self.finish()
 
     def _painted(self, grey: str) -> None:
