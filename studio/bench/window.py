@@ -1,4 +1,4 @@
-"""A process with a window to be measured: `python -m studio.bench.window NAME HOME KEYS BORN`."""
+"""A process with a window to be measured: `python -m studio.bench.window NAME HOME N BORN`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from studio.app import Places, make_desk
 
 def main() -> int:
     """Measure one group of figures and print them as JSON; the exit code."""
-    from studio.ui.probe import measure
+    from studio.ui.probe import Given, measure
+    from studio.ui.probe_paints import Million, Start
+    from studio.ui.probe_suggestions import FirstWord, Idle
 
-    name, home, keys, born_s = sys.argv[1:]
+    probes = {"start": Start, "million": Million, "first word": FirstWord, "idle": Idle}
+    name, home, n, born_s = sys.argv[1:]
     folder = Path(home)
     desk = make_desk(None, Places(folder / "settings.json", folder / "data"))
-    return measure(desk, name, folder, int(keys), float(born_s))
+    return measure(desk, probes[name], Given(folder, int(n), float(born_s)))
 
 
 if __name__ == "__main__":

@@ -117,6 +117,7 @@ class Completer(QObject):
         self._policy = Completion(self._options(), prompt_of, self._learned.confidence, endings_of)
         self._craft: Craft = Craft.STORY
         self._given = self._what_is_given()
+        self._model = desk.client.capabilities and desk.client.capabilities.path
         self._paused_until_ms = 0.0
         self._resting = False
         self._question_at: Around | None = None
@@ -212,7 +213,7 @@ class Completer(QObject):
         settings = self._settings.current
         self.spoken.on = settings.announce
         given, self._given = self._given, self._what_is_given()
-        if given != self._given:
+        if self._another_model() or given != self._given:
             self.forget()
         self._carry_out(self._policy.configure(self._options()))
 
@@ -334,8 +335,16 @@ class Completer(QObject):
 
     def _what_is_given(self) -> tuple[object, ...]:
         settings = self._settings.current
-        model = self._client.capabilities
-        return (model and model.path, *(getattr(settings, key) for key in _GIVEN))
+        return tuple(getattr(settings, key) for key in _GIVEN)
+
+    def _another_model(self) -> bool:
+        """Whether another model answers than before.
+
+        Not the first one, nor the same one started again: what waited for it is answered by it.
+        """
+        before, now = self._model, self._client.capabilities
+        self._model = now.path if now else before
+        return before is not None and before != self._model
 
     def _tick(self) -> None:
         if self._may_show():
@@ -455,10 +464,13 @@ class Completer(QObject):
             self._show_waiting()
 
     def _show_waiting(self) -> None:
-        actions = self._catch_up()
-        if actions:
+        actions = _painted_once(self._catch_up())
+        if not actions:
+            return
+        # What painted nothing holds up nothing: the next token may make the first word whole.
+        if any(isinstance(action, Show | Hide) for action in actions):
             self._frame.start()
-            self._carry_out(_painted_once(actions))
+        self._carry_out(actions)
 
     def _catch_up(self) -> list[Action]:
         """Let the policy know all that has come."""

@@ -445,6 +445,19 @@ def test_many_pieces_are_painted_a_few_times_a_second(session: Session, qtbot: Q
     qtbot.waitUntil(lambda: session.ghost == "upon" + " a" * 100)
 
 
+def test_a_piece_after_which_nothing_was_painted_holds_the_next_one_up_for_no_frame(
+    session: Session, qtbot: QtBot
+) -> None:
+    """The first piece of a word is not to be seen yet; the one that makes it whole is, at once."""
+    session.writer.types("Once ")
+    qtbot.wait(SURE_MS)  # past the gate
+    session.completer._frame.setInterval(3_600_000)
+    session.asked().says("up")
+    assert session.ghost == ""
+    session.asked().says("on", " a")
+    assert session.ghost == "upon a"
+
+
 def test_answers_come_from_another_thread_to_the_window(session: Session, qtbot: QtBot) -> None:
     session.writer.types("Once ")
     asked = session.asked()
@@ -700,10 +713,42 @@ def test_saving_power_waits_for_a_pause_in_typing(session: Session, qtbot: QtBot
 
 
 def test_another_model_voids_what_the_last_one_said(session: Session) -> None:
+    session.client.capabilities = _model("one.gguf")
+    session.completer.configure()
     session.suggested_wholly("upon a time")
-    session.client.capabilities = Capabilities(
-        name="Other",
-        path=Path("other.gguf"),
+    session.client.capabilities = None  # until the other one is loaded
+    session.completer.configure()
+    session.client.capabilities = _model("other.gguf", can_infill=True)
+    session.completer.configure()
+    assert session.ghost == ""
+    session.writer.types("x")
+    session.writer.presses(Qt.Key.Key_Backspace)
+    assert session.ghost == ""
+    assert session.completer._policy._options.fills_in
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_is_asked_while_the_model_is_loaded_is_answered_by_it(
+    session: Session, qtbot: QtBot, again: bool
+) -> None:
+    if again:  # it stopped, and is the same one as before
+        session.client.capabilities = _model("one.gguf")
+        session.completer.configure()
+        session.client.capabilities = None
+        session.completer.configure()
+    session.writer.types("Once ")
+    asked = session.asked()
+    session.client.capabilities = _model("one.gguf")
+    session.completer.configure()
+    assert not asked.cancelled
+    asked.says("upon", " a")
+    qtbot.waitUntil(lambda: session.ghost == "upon a")
+
+
+def _model(name: str, *, can_infill: bool = False) -> Capabilities:
+    return Capabilities(
+        name=name,
+        path=Path(name),
         architecture="llama",
         n_params=1,
         n_ctx=4096,
@@ -712,14 +757,8 @@ def test_another_model_voids_what_the_last_one_said(session: Session) -> None:
         device="CPU",
         can_shift=True,
         can_rewind=True,
-        can_infill=True,
+        can_infill=can_infill,
     )
-    session.completer.configure()
-    assert session.ghost == ""
-    session.writer.types("x")
-    session.writer.presses(Qt.Key.Key_Backspace)
-    assert session.ghost == ""
-    assert session.completer._policy._options.fills_in
 
 
 # -- screen readers --------------------------------------------------------------------------------
