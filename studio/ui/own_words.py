@@ -134,6 +134,8 @@ class AddedFolders(QObject):
     """`words` are others."""
     told = Signal(object)
     """A `Notice`."""
+    over = Signal(str)
+    """What notices of this topic said is over."""
 
     def __init__(
         self, settings: SettingsStore, data_dir: Path, parent: QObject | None = None
@@ -165,6 +167,7 @@ class AddedFolders(QObject):
         if wanted == self._wanted:
             return
         self._wanted = wanted
+        self.over.emit(TOPIC)
         index = self._folder / ADDED
         if wanted:
             self.reading.start(partial(_read_folders, index, wanted), self._have)
