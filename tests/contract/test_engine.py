@@ -315,6 +315,9 @@ def test_a_banned_phrase_is_not_written_though_a_word_has_it(engine: Engine) -> 
         {"endings": (("x", 0.5),), "versions": 2},
         {"endings": (("x", 0.5),), "heal": False},
         {"endings": (("x", 0.5),), "sampling": Sampling()},
+        {"endings": (("x", 0.5),), "sampling": replace(GREEDY, repeat_penalty=1.1)},
+        {"endings": (("x", 0.5),), "grammar": 'root ::= "x"'},
+        {"endings": (("x", 0.5),), "json_schema": "{}"},
     ],
 )
 def test_endings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
