@@ -175,8 +175,8 @@ class Settings:
         True,
         "Words",
         "Learn words from my texts",
-        "Names and words that you have used before are suggested while you type them. They are "
-        "counted on this machine, in the project or the file that is open.",
+        "Names, and other words with a capital, that you have used before are suggested while you "
+        "type them. They are counted on this machine, in the project or the file that is open.",
     )
     word_folders: tuple[str, ...] = _setting(
         (),

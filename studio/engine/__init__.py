@@ -185,8 +185,8 @@ class Request:
     heal: bool = True
     endings: tuple[tuple[str, float], ...] = ()
     """How the unfinished word at the end of the prompt may go on, each with a probability (0 to 1)
-    that is added to the model's own for that whole word. For one greedy version that is healed;
-    the first `Piece` then has the probability of the word."""
+    that is added to the model's own for that whole word. For one version that is `GREEDY`, healed
+    and without a grammar; the first `Piece` then has the probability of the word."""
     priority: Priority = Priority.DRAFT
 
     def __post_init__(self) -> None:
@@ -202,7 +202,8 @@ class Request:
             _within(f"The probability of ‘{ending}’", probability, 0.0, 1.0)
         if any(not ending for ending, _ in self.endings):
             raise RequestError("An ending may not be empty.")
-        if self.endings and (self.sampling.temperature or self.versions > 1 or not self.heal):
+        chosen_freely = self.sampling == GREEDY and not (self.grammar or self.json_schema)
+        if self.endings and not (chosen_freely and self.versions == 1 and self.heal):
             raise RequestError("Endings are for one greedy version that is healed.")
         if self.grammar and self.json_schema:
             raise RequestError("Give a grammar or a JSON schema, not both.")

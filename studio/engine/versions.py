@@ -30,6 +30,8 @@ class _Chosen:
     row: NDArray[np.float32]
     spell: bytes
     """What was still to be spelled before it."""
+    meant: bool = False
+    """A word was chosen as a whole, and this is part of it: `log_prob` is not what `row` says."""
 
 
 @dataclass
@@ -178,12 +180,12 @@ class Versions:
             row = row.copy()
             row[banned] = -np.inf
         elif version.meant:
-            return _Chosen(at, version.meant.pop(0), 0.0, row, version.spell)
+            return _Chosen(at, version.meant.pop(0), 0.0, row, version.spell, meant=True)
         elif version.spell and self._request.endings and at == version.n_prompt:
             word = meant(self._vocabulary, row, version.spell, self._request.endings)
             if word:
                 version.meant = [*word.tokens[1:]]
-                return _Chosen(at, word.tokens[0], word.log_prob, row, version.spell)
+                return _Chosen(at, word.tokens[0], word.log_prob, row, version.spell, meant=True)
         logits, ids = row, None
         if version.spell:
             ids, lowered = self._vocabulary.spelling(version.spell)
@@ -221,7 +223,13 @@ class Versions:
         tokens = (
             tuple(
                 # While letters are spelled, the probability is among those that spell them.
-                insight(self._vocabulary, c.token, c.row, n, None if c.spell else c.log_prob)
+                insight(
+                    self._vocabulary,
+                    c.token,
+                    c.row,
+                    n,
+                    None if c.spell or c.meant else c.log_prob,
+                )
                 for c in told
             )
             if (n := self._request.alternatives)

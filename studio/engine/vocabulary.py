@@ -115,10 +115,20 @@ class Vocabulary:
     def spelled(self, text: bytes) -> tuple[int, ...]:
         """The tokens that spell exactly `text` where text precedes it; none if there are none."""
         try:
-            tokens = tuple(self.tokenize(text.decode(), start=False))
+            whole = text.decode()
         except UnicodeDecodeError:
             return ()
-        return tokens if b"".join(self.pieces[token] for token in tokens) == text else ()
+        # Some tokenizers put a space before a text: then a line before it bears that.
+        for before in ("", "\n"):
+            tokens = self.tokenize(before + whole, start=False)
+            at, left = len(tokens), len(text)
+            while at and left > 0:
+                at -= 1
+                left -= len(self.pieces[tokens[at]])
+            found = tokens[at:] if before else tokens
+            if b"".join(self.pieces[token] for token in found) == text:
+                return tuple(found)
+        return ()
 
     def heal(self, prompt: str) -> Healing:
         """Cut a prompt before its unfinished word, or before its last token."""

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ STEERING_BESIDE = ".steering"
 """Ends the name of the same folder beside a file that was opened alone."""
 MEMORY, NOTE, LORE = "memory", "note", "lore"
 STEERING_SUFFIXES = (".md", ".txt")
+_FOLDERS_A_BREATH = 20
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,19 @@ class Project:
         """A project for a text without a name, another one at each call."""
         return Project(None, untitled_folder(data_dir) / secrets.token_hex(8))
 
-    def texts(self) -> list[Path]:
+    def texts(self, breathe: Callable[[], None] = lambda: None) -> list[Path]:
         """The text files in the folder and below, as a reader would sort them.
 
         "Chapter 2" comes before "Chapter 10". Hidden files and folders are left out, as are linked
-        folders and what steers the model. Large folders take a while.
+        folders, what steers the model and what may not be looked at. Large folders take a while:
+        `breathe` is called now and then, and may end it by raising.
         """
         if self.root is None:
             return []
         found = []
-        for folder, folders, files in os.walk(self.root):
+        for n, (folder, folders, files) in enumerate(os.walk(self.root)):
+            if n % _FOLDERS_A_BREATH == 0:
+                breathe()
             folders[:] = [
                 name
                 for name in folders
@@ -75,7 +80,7 @@ class Project:
                 for name in files
                 if not name.startswith(".") and Path(name).suffix.lower() in TEXT_SUFFIXES
             ]
-        found = [path for path in found if path.is_file()]
+        found = [path for path in found if os.path.isfile(path)]  # noqa: PTH113 (it never raises)
         return sorted(found, key=_natural_order)
 
 
@@ -84,7 +89,8 @@ def is_steering_folder(folder: Path) -> bool:
     if folder.name != STEERING and not folder.name.endswith(STEERING_BESIDE):
         return False
     files = [folder / f"{name}{suffix}" for name in (MEMORY, NOTE) for suffix in STEERING_SUFFIXES]
-    return (folder / LORE).is_dir() or any(file.is_file() for file in files)
+    lore = os.path.isdir(folder / LORE)  # noqa: PTH112 (it never raises)
+    return lore or any(map(os.path.isfile, files))
 
 
 def real_path(path: Path) -> Path:

@@ -98,8 +98,11 @@ class Index:
 
         def work(db: sqlite3.Connection) -> Near:
             _update(db, files, MAX_NEAR_BYTES, breathe, told, pairs=True)
+            db.execute("BEGIN")  # both of one moment, whoever writes meanwhile
             words = Words.of(db.execute(_WORDS), breathe)
-            return Near.of(words, db.execute(_PAIRS), breathe)
+            near = Near.of(words, db.execute(_PAIRS), breathe)
+            db.execute("COMMIT")
+            return near
 
         return self._do(work)
 
@@ -125,7 +128,8 @@ class Index:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with closing(_opened(self._path)) as db:
                     result = work(db)
-                os.utime(self._path)  # see `forget_unused`
+                with contextlib.suppress(OSError):  # it was forgotten meanwhile
+                    os.utime(self._path)  # see `forget_unused`
                 return result
             except (sqlite3.Error, *_NONSENSE) as error:
                 log.warning("the words in %s are not used: %s", self._path, error)
@@ -218,7 +222,8 @@ def _update(
         told(done, total)
         breathe()
         counts = _counted(file, breathe, pairs=pairs)
-        _keep(db, file, counts, breathe)
+        if counts is not None:
+            _keep(db, file, counts, breathe)
         done += file.size_bytes
     told(total, total)
 
@@ -249,12 +254,13 @@ def _chosen(paths: Sequence[Path], max_bytes: int) -> list[_File]:
     return [file for file in files if file in chosen]
 
 
-def _counted(file: _File, breathe: Breath, *, pairs: bool) -> Counts:
+def _counted(file: _File, breathe: Breath, *, pairs: bool) -> Counts | None:
+    """What a file has: nothing if it is no text, and None if it can't be read just now."""
     try:
         text = read_text(file.path).text
     except ManuscriptError as error:
         log.info("no words are learned: %s", error)
-        return Counts()
+        return None if isinstance(error.__cause__, OSError) else Counts()
     return count(text, pairs=pairs, breathe=breathe)
 
 

@@ -6,6 +6,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -102,7 +104,8 @@ class Phrases:
     @staticmethod
     def of(near: Near, far: Words) -> Phrases:
         """The look-up for the words of a project and those of the added folders."""
-        words = list(dict.fromkeys(sorted([*near.words.words, *far.words])))
+        # One word after the other: `sorted` of so many would let no other thread run meanwhile.
+        words = [word for word, _ in groupby(merge(near.words.words, far.words))]
         place = {word: i for i, word in enumerate(words)}
         near_at = np.fromiter((place[word] for word in near.words.words), np.int32)
         far_at = np.fromiter((place[word] for word in far.words), np.int32)

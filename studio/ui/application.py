@@ -65,6 +65,7 @@ class Lamplight(QObject):
         self.model.told.connect(self._tell)
         self.model.over.connect(self._withdraw)
         self.added.told.connect(self._tell)
+        self.added.over.connect(self._withdraw)
         self.recoveries.restore.connect(self._restore)
         self.recoveries.failed.connect(lambda sentence: self._tell(Notice(sentence)))
         self.suggesting.changed.connect(self._spare)

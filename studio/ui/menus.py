@@ -294,7 +294,7 @@ class Menus:
         self._own_words = self._check(
             menu,
             "Words fro&m my texts",
-            "Suggest names and words that I have used before; off also deletes what was counted",
+            "Suggest names that I have used before; off also deletes what was counted",
             lambda on: self._window.change(own_words=on),
         )
         self._add(

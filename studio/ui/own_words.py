@@ -134,6 +134,8 @@ class AddedFolders(QObject):
     """`words` are others."""
     told = Signal(object)
     """A `Notice`."""
+    over = Signal(str)
+    """What notices of this topic said is over."""
 
     def __init__(
         self, settings: SettingsStore, data_dir: Path, parent: QObject | None = None
@@ -165,6 +167,7 @@ class AddedFolders(QObject):
         if wanted == self._wanted:
             return
         self._wanted = wanted
+        self.over.emit(TOPIC)
         index = self._folder / ADDED
         if wanted:
             self.reading.start(partial(_read_folders, index, wanted), self._have)
@@ -293,7 +296,7 @@ def _read_near(
             return Near()
         # The name is for people who look into the folder.
         index = indexes / f"{real_path(folder).name[:40]}-{path_key(folder)}.sqlite"
-        return Index(index).near(project.texts(), breathe, told)
+        return Index(index).near(project.texts(breathe), breathe, told)
     if file is None or language_of(file) or any(map(is_steering_folder, real_path(file).parents)):
         return Near()
     return Index(None).near([file], breathe, told)  # counted in a moment: nothing to keep
@@ -307,7 +310,7 @@ def _read_folders(
     problems = []
     for folder in folders:
         try:
-            files += Project.of_folder(Path(folder)).texts()
+            files += Project.of_folder(Path(folder)).texts(breathe)
         except ManuscriptError:
             problems.append(
                 f"‘{folder}’ is not there, so no words are learned from it. Take it out in the "

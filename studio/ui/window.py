@@ -202,7 +202,7 @@ class Window(QMainWindow):
             own_words=True, word_folders=(*(each for each in known if each != folder), folder)
         )
         if folder in self.desk.settings.current.word_folders:
-            name = Path(folder).name
+            name = Path(folder).name or folder
             self.notices.show_notice(
                 Notice(f"Words are learned from the texts in ‘{name}’.", topic=WORDS_TOPIC)
             )

@@ -54,6 +54,11 @@ class Answer:
         return self.ended or self._fitted()[1]
 
     @property
+    def cut(self) -> bool:
+        """Whether it stops only because what comes next is a guess."""
+        return not self.ended and self._while_sure()[1]
+
+    @property
     def has_word(self) -> bool:
         """Whether its first word is whole."""
         return self.complete or len(next_word(self.text, self.place.before)) < len(self.text)
@@ -130,6 +135,8 @@ class Known:
 
     text: str
     sure: float
+    cut: bool = False
+    """It stopped only because what came next was a guess."""
     complete = has_word = True
 
     def end(self, *, cut_short: bool) -> None:

@@ -415,6 +415,10 @@ class Completion:
         grey.wanted = grey.asked_for = True
         grey.show_at_ms = now_ms
         cut = grey.answer
+        if isinstance(cut, Known) and cut.cut and not grey.others:
+            known, before = cut, self._around.before.removesuffix(grey.taken)
+            grey.answer = cut = Answer(replace(self.place, before=before))
+            cut.add(known.text, known.sure)
         for answer in (cut, *grey.others):
             if isinstance(answer, Answer):
                 answer.guess()
@@ -429,7 +433,7 @@ class Completion:
     def _keep(self, grey: Grey, answer: Answer) -> None:
         place = answer.place
         sure = ASKED_FOR if grey.asked_for else answer.sure
-        self._recent.keep(place.before, place.after, answer.text, sure)
+        self._recent.keep(place.before, place.after, Known(answer.text, sure, answer.cut))
 
     def _candidates(self, grey: Grey) -> list[Answer]:
         """Alternatives that differ and have something to show."""
@@ -509,10 +513,10 @@ class Completion:
     def _recall(self, now_ms: float, *, only_if_sure: bool = False) -> bool:
         """Take what was suggested here before; whether there was something."""
         known = self._recent.find(self._around.before, self._around.after)
-        if known is None or (only_if_sure and not self._enough(known[1])):
+        if known is None or (only_if_sure and not self._enough(known.sure)):
             return False
-        self._grey = Grey(Kind.SUGGESTION, 0, Known(*known), now_ms, streaming=False)
-        self._grey.wanted = self._grey.asked_for = known[1] == ASKED_FOR
+        self._grey = Grey(Kind.SUGGESTION, 0, known, now_ms, streaming=False)
+        self._grey.wanted = self._grey.asked_for = known.sure == ASKED_FOR
         return True
 
     def _enough(self, sure: float) -> bool:
@@ -635,9 +639,10 @@ class Completion:
     def _end_ahead(self, ahead: Ahead) -> list[Action]:
         actions: list[Action] = [] if ahead.answer.ended else [Cancel(ahead.ask_id)]
         ahead.streaming = False
-        place, text = ahead.answer.place, ahead.answer.text
-        if text:
-            self._recent.keep(place.before, place.after, text, ahead.answer.sure)
+        answer, place = ahead.answer, ahead.answer.place
+        if answer.text:
+            known = Known(answer.text, answer.sure, answer.cut)
+            self._recent.keep(place.before, place.after, known)
         return actions
 
     def _drop_ahead(self) -> list[Action]:

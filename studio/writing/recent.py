@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from dataclasses import replace
+
+from studio.writing.answer import Known
 
 ASKED_FOR = math.inf
-"""In the place of a probability: the writer asked for it by a key, so it comes back in any case."""
+"""How sure what the writer asked for by a key is kept as being: it comes back in any case."""
 SIZE = 250
 LOOK_BACK_CHARS = 128
 _BEFORE_CHARS, _AFTER_CHARS = 200, 60
@@ -20,32 +23,27 @@ class Recent:
     """The last `SIZE` suggestions, the least recently wanted one first to go."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], Known] = OrderedDict()
 
-    def keep(self, before: str, after: str, text: str, sure: float) -> None:
-        """Keep what was suggested between `before` and `after`.
-
-        `sure` is the probability of its first word, or `ASKED_FOR`.
-        """
+    def keep(self, before: str, after: str, known: Known) -> None:
+        """Keep what was suggested between `before` and `after`."""
         key = _key(before, after)
-        self._answers[key] = text, sure
+        self._answers[key] = known
         self._answers.move_to_end(key)
         while len(self._answers) > SIZE:
             self._answers.popitem(last=False)
 
-    def find(self, before: str, after: str) -> tuple[str, float] | None:
-        """What goes on from here and how sure it was: asked for here, or somewhat earlier and
-        typed along since."""
+    def find(self, before: str, after: str) -> Known | None:
+        """What goes on from here: asked for here, or somewhat earlier and typed along since."""
         for n in range(min(LOOK_BACK_CHARS, len(before)) + 1):
             key = _key(before[: len(before) - n], after)
             found = self._answers.get(key)
             if found is None:
                 continue
-            text, sure = found
             typed = before[len(before) - n :]
-            if len(text) > n and text.startswith(typed):
+            if len(found.text) > n and found.text.startswith(typed):
                 self._answers.move_to_end(key)
-                return text[n:], sure
+                return replace(found, text=found.text[n:])
         return None
 
     def forget(self) -> None:

@@ -276,6 +276,36 @@ def test_a_word_that_model_and_request_hold_likely_is_surer_than_either_says(
     assert against.text != with_it.text
 
 
+def test_alternatives_to_the_tokens_of_such_a_word_are_told_as_the_model_holds_them(
+    engine: Engine,
+) -> None:
+    prompt = STORY + "At the top waited Quim"
+    request = Request(
+        prompt, max_tokens=12, sampling=GREEDY, endings=(("pernelle", 0.5),), alternatives=4
+    )
+    pieces = [event for event in events(engine, request) if isinstance(event, Piece)]
+    tokens = [token for piece in pieces for token in piece.tokens]
+    assert len(tokens) > 3
+    for token in tokens:
+        assert token.log_prob <= 1e-6
+        assert sum(np.exp(log_prob) for *_, log_prob in token.alternatives) <= 1 + 1e-4
+
+
+def test_a_banned_phrase_is_not_written_though_a_word_has_it(engine: Engine) -> None:
+    prompt = STORY + "At the top waited Quim"
+    for banned in ("pernelle", "nell", "waited Quimpern", "rne"):
+        request = Request(
+            prompt,
+            max_tokens=12,
+            sampling=GREEDY,
+            endings=(("pernelle", 0.5),),
+            banned=(banned,),
+        )
+        (text,) = texts(engine, request)
+        assert text
+        assert banned not in text
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -285,6 +315,9 @@ def test_a_word_that_model_and_request_hold_likely_is_surer_than_either_says(
         {"endings": (("x", 0.5),), "versions": 2},
         {"endings": (("x", 0.5),), "heal": False},
         {"endings": (("x", 0.5),), "sampling": Sampling()},
+        {"endings": (("x", 0.5),), "sampling": replace(GREEDY, repeat_penalty=1.1)},
+        {"endings": (("x", 0.5),), "grammar": 'root ::= "x"'},
+        {"endings": (("x", 0.5),), "json_schema": "{}"},
     ],
 )
 def test_endings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,33 @@ def test_only_texts_that_are_not_hidden_are_listed(tmp_path: Path) -> None:
 def test_odd_numbers_in_names_do_no_harm(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name, "1.txt", "x.txt")
     assert {path.name for path in Project.of_folder(tmp_path).texts()} == {name, "1.txt", "x.txt"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root sees all")
+@pytest.mark.parametrize("name", ["private", "steering"])
+def test_what_may_not_be_looked_at_is_left_out(tmp_path: Path, name: str) -> None:
+    """The names in such a folder can be read, and nothing else of it."""
+    touch(tmp_path, "a.txt", f"{name}/b.txt")
+    (tmp_path / name).chmod(0o400)
+    try:
+        texts = Project.of_folder(tmp_path).texts()
+    finally:
+        (tmp_path / name).chmod(0o700)
+    assert [path.name for path in texts] == ["a.txt"]
+
+
+def test_looking_through_many_folders_can_be_stopped(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    touch(tmp_path, *(f"{i}/a.txt" for i in range(100)))
+    n = 0
+
+    def breathe() -> None:
+        nonlocal n
+        n += 1
+        if n == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        Project.of_folder(tmp_path).texts(breathe)

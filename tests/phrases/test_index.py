@@ -6,7 +6,8 @@ import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     counted = index_module._counted
 
-    def spy(file: index_module._File, breathe: Breath, *, pairs: bool) -> Counts:
+    def spy(file: index_module._File, breathe: Breath, *, pairs: bool) -> Counts | None:
         names.append(file.path.name)
         return counted(file, breathe, pairs=pairs)
 
@@ -298,4 +299,59 @@ def test_what_was_counted_before_it_was_stopped_stays(
 def test_an_index_that_was_deleted_is_made_again(index: Index, novel: Path, tmp_path: Path) -> None:
     index.near(texts(novel))
     shutil.rmtree(tmp_path / "derived")
+    assert words(index.near(texts(novel)))["Quillon"] == 2
+
+
+def test_another_window_may_write_while_the_counts_are_read(
+    index: Index,
+    novel: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Words and pairs are those of one moment: else a pair might have a word that is not there."""
+    index.near(texts(novel))
+    others: list[threading.Thread] = []
+    words_of = Words.of
+
+    def interrupted(rows: Iterable[tuple[str, int]], breathe: Breath = lambda: None) -> Words:
+        found = words_of(rows, breathe)
+        if not others:
+            (novel / "one.txt").write_text("Quincunx met Xanthippe.", "utf-8")
+            others.append(threading.Thread(target=index.near, args=(texts(novel),)))
+            others[0].start()
+            others[0].join(0.3)
+        return found
+
+    monkeypatch.setattr(Words, "of", interrupted)
+    near = index.near(texts(novel))
+    others[0].join()
+    assert words(near)["Quillon"] == 2
+    assert "are not used" not in caplog.text
+    assert "Xanthippe" in words(index.near(texts(novel)))
+
+
+def test_an_index_that_is_deleted_meanwhile_costs_no_second_counting(
+    index: Index, novel: Path, tmp_path: Path, read: list[str]
+) -> None:
+    """As when the words are switched off and on again at once."""
+
+    def told(done: int, total: int) -> None:
+        if done == total:
+            (tmp_path / "derived" / "words.sqlite").unlink(missing_ok=True)
+
+    assert words(index.near(texts(novel), told=told))["Quillon"] == 2
+    assert read == ["one.txt", "two.md"]
+
+
+def test_a_file_that_is_away_for_a_moment_is_read_when_it_is_back(
+    index: Index, novel: Path, tmp_path: Path
+) -> None:
+    """As on a drive that is unplugged while it is read."""
+
+    def told(done: int, total: int) -> None:
+        if not done and (novel / "one.txt").exists():
+            (novel / "one.txt").rename(tmp_path / "away.txt")
+
+    assert "Quillon" not in words(index.near(texts(novel), told=told))
+    (tmp_path / "away.txt").rename(novel / "one.txt")
     assert words(index.near(texts(novel)))["Quillon"] == 2

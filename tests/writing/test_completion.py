@@ -425,6 +425,37 @@ def test_asked_by_a_key_a_guess_goes_on_to_its_natural_end(desk: Desk) -> None:
     assert desk.grey == "the stairs again."
 
 
+def test_asked_by_a_key_a_guess_from_before_goes_on_to_its_natural_end(desk: Desk) -> None:
+    desk.type(" ")
+    desk.say("the ", sure=0.9, end=False)
+    desk.say("stairs ", sure=0.3, end=False)
+    desk.wait()
+    assert desk.grey == "the"
+    desk.type("x")
+    desk.erase()
+    assert desk.grey == "the"
+    desk.type("t")
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    assert desk.prompts[-1] == "The keeper climbed the"
+    desk.say(" stairs again. He", sure=0.1)
+    assert desk.grey == "he stairs again."
+    n = len(desk.asked)
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    assert len(desk.asked) == n, "it has come to its end"
+
+
+def test_asked_by_a_key_what_was_computed_ahead_goes_on_to_its_natural_end(desk: Desk) -> None:
+    desk.suggest("the stairs")
+    desk.wait(READ_MS)
+    desk.say(" of", sure=0.9, end=False)
+    desk.say(" the", sure=0.3, end=False)
+    desk.takes()
+    assert desk.grey == " of"
+    desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
+    desk.say(" the tower. He", sure=0.1)
+    assert desk.grey == " of the tower."
+
+
 def test_asked_by_a_key_while_it_comes_a_guess_is_not_cut(desk: Desk) -> None:
     desk.do(desk.policy.ask_now(desk.around, desk.now_ms))
     desk.say(" the", sure=0.2, end=False)

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog
 
-from studio.phrases import Index
+from studio.phrases import Index, Words
 from studio.ui import own_words
 from studio.ui.window import Window
 
@@ -160,6 +160,16 @@ def test_a_folder_that_is_gone_is_told_quietly(house: House, novels: Path, tmp_p
     house.waits(lambda: knows(window, "Zeph", "yrine"))
     house.waits(lambda: f"‘{gone}’ is not there" in house.notice())
     assert house.question() == ""
+    house.desk.settings.change(word_folders=(str(novels),))
+    assert house.notice() == "", "it is taken out"
+
+
+def test_a_whole_disk_has_a_name(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_words, "_read_folders", lambda *_: (Words(), []))
+    window = house.opens()
+    root = Path.cwd().anchor
+    window.add_word_folder(root)
+    assert f"‘{root}’" in house.notice()
 
 
 def test_switched_off_nothing_is_known_and_nothing_kept(
@@ -200,6 +210,8 @@ def test_a_long_reading_is_shown_and_can_be_stopped(
     assert window.status._state.text() == ""
     assert not stop.isVisible()
     assert house.notice().startswith("Stopped.")
+    house.desk.settings.change(own_words=False)
+    assert house.notice() == "", "what was counted is deleted"
     go_on.set()
 
 

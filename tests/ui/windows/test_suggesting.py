@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QTableWidget, QToolButton
 
 from studio.ui.help_dialogs import KeysDialog
 from studio.ui.settings_dialog import SettingsDialog
+from studio.writing.answer import Known
 from studio.writing.confidence import Confidence
 from studio.writing.context import Source
 
@@ -131,7 +132,7 @@ def test_the_first_tab_asks_in_the_notice_and_its_answer_does_it(
     window.editor.setFocus()
     house.types("Once ")
     window.completer.forget()
-    window.completer._policy._recent.keep("Once ", "", "upon a time", 1.0)
+    window.completer._policy._recent.keep("Once ", "", Known("upon a time", 1.0))
     window.completer.suggest()
     house.waits(lambda: window.editor.ghost.text == "upon a time")
     QTest.keyClick(window.editor, Qt.Key.Key_Tab)
@@ -149,7 +150,7 @@ def test_the_question_can_be_answered_with_the_keyboard(house: House) -> None:
     window.editor.setFocus()
     house.types("Once ")
     window.completer.forget()
-    window.completer._policy._recent.keep("Once ", "", "upon a time", 1.0)
+    window.completer._policy._recent.keep("Once ", "", Known("upon a time", 1.0))
     window.completer.suggest()
     house.waits(lambda: window.editor.ghost.visible)
     QTest.keyClick(window.editor, Qt.Key.Key_Tab)
