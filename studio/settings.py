@@ -284,7 +284,7 @@ class Settings:
         words=("Full precision", "Half the memory"),
     )
     key_accept: str = _key("Tab", "Take it", "Takes the grey text, or as much as Tab is to take.")
-    key_all: str = _key("Ctrl+End", "Take all of it", "Takes the grey text to its end.")
+    key_all: str = _key("Alt+End", "Take all of it", "Takes the grey text to its end.")
     key_word: str = _key(_NEXT_WORD, "Take the next word", "Takes the next word of the grey text.")
     key_sentence: str = _key(
         "Ctrl+Down",

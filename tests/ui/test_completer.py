@@ -571,8 +571,14 @@ def test_who_takes_words_with_tab_has_a_key_for_all(session: Session) -> None:
     session.writer.desk.settings.change(tab_takes="word")
     session.suggested_wholly("upon a time")
     session.writer.presses(Qt.Key.Key_Tab)
-    session.writer.presses(Qt.Key.Key_End, CONTROL)
+    session.writer.presses(Qt.Key.Key_End, Qt.KeyboardModifier.AltModifier)
     assert session.text == "Once upon a time"
+
+
+def test_going_to_the_end_of_the_text_takes_nothing(session: Session) -> None:
+    session.suggested_wholly("upon a time")
+    session.writer.presses(Qt.Key.Key_End, CONTROL)
+    assert session.text == "Once "
 
 
 def test_shift_and_tab_can_be_a_key(session: Session) -> None:

@@ -175,7 +175,7 @@ def test_menus_and_the_keys_dialog_show_the_bound_keys(house: House) -> None:
     table = house.dialog(KeysDialog).findChild(QTableWidget)
     rows = [(table.item(i, 0).text(), table.item(i, 1).text()) for i in range(table.rowCount())]
     assert ("F2", "Take its next word") in rows
-    assert ("Ctrl+End", "Take all of the grey text") in rows
+    assert ("Alt+End", "Take all of the grey text") in rows
     assert ("Ctrl+Space", "Suggest something here, however unsure the model is") in rows
 
 
