@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from studio.writing import graphemes
@@ -10,11 +11,15 @@ from studio.writing.languages import Language
 from studio.writing.segments import next_word
 from studio.writing.trimming import fitted, trim
 
-LEAST_SURE = 0.15
+LEAST_SURE = 0.05
 """A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
 LEAST_SURE_GATED = 0.5
 """The same where only what is likely to be right is shown: of what was accepted in part, the rest
 stays in sight."""
+
+
+_LOOK_BACK = 200
+"""So many characters tell where a word ends."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +124,28 @@ class Answer:
 
     def _while_sure(self) -> tuple[str, bool]:
         """The generated text up to where it becomes a guess, and whether it does."""
-        text, sure = "", 1.0
-        for piece, probability in self._pieces:
+        text, sure, start = self.generated, 1.0, 0
+        if not self.least_sure:
+            return text, False
+        for n_words, (end, probability) in enumerate(self._words()):
             sure *= probability
-            whole_word = len(next_word(text, self.place.before)) < len(text)
-            if sure < self.least_sure and text and (whole_word or piece[:1].isspace()):
-                return text, True
-            text += piece
+            if n_words and (sure < self.least_sure or probability <= (n_words - 1) / n_words):
+                return text[:start], True
+            start = end
         return text, False
+
+    def _words(self) -> Iterator[tuple[int, float]]:
+        """Where each word of the generated text ends, and the probability of its tokens."""
+        text, before = self.generated, self.place.before[-_LOOK_BACK:]
+        end = begun = 0
+        pieces = iter(self._pieces)
+        while end < len(text):
+            end += len(next_word(text[end:], before + text[:end])) or len(text)
+            probability = 1.0
+            while begun < end and (piece := next(pieces, None)):
+                probability *= piece[1]
+                begun += len(piece[0])
+            yield end, probability
 
 
 @dataclass(frozen=True)
