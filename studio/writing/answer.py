@@ -12,12 +12,12 @@ from studio.writing.segments import next_word
 from studio.writing.trimming import fitted, trim
 
 LEAST_SURE = 0.05
-"""A suggestion goes on for as long as all of it, multiplied, is at least so probable."""
+"""A suggestion goes on for as long as all of it, multiplied, is at least so probable, and every
+word likely enough. If one key takes all of n words, another one that is right saves a key; one
+that is wrong makes n keys of the one. So its probability must be above (n - 1) / n."""
 LEAST_SURE_GATED = 0.5
 """The same where only what is likely to be right is shown: of what was accepted in part, the rest
 stays in sight."""
-
-
 _LOOK_BACK = 200
 """So many characters tell where a word ends."""
 
@@ -105,7 +105,7 @@ class Answer:
             place.after,
             kept,
             ended=self.ended or unsure,
-            cut_short=self.cut_short or unsure,
+            cut_short=self.cut_short and not unsure,
             language=place.language,
         )
         complete = trimmed.complete or unsure
@@ -139,12 +139,15 @@ class Answer:
         text, before = self.generated, self.place.before[-_LOOK_BACK:]
         end = begun = 0
         pieces = iter(self._pieces)
-        while end < len(text):
-            end += len(next_word(text[end:], before + text[:end])) or len(text)
+        while text[end:].strip():
+            end += len(next_word(text[end:], before + text[:end]))
             probability = 1.0
-            while begun < end and (piece := next(pieces, None)):
-                probability *= piece[1]
-                begun += len(piece[0])
+            while begun < end:
+                piece, likely = next(pieces)
+                probability *= likely
+                begun += len(piece)
+                while text[end:begun].strip():  # a token that begins the next word, too
+                    end += len(next_word(text[end:], before + text[:end]))
             yield end, probability
 
 

@@ -14,7 +14,7 @@ __all__ = ["Trimmed", "fitted", "trim"]
 
 # What a chat model may put where an answer ends, spelled out.
 _TEMPLATE = re.compile(r"<\|\w*\|?>|<(?:start|end)_of_turn>|\[/?INST\]|```")
-_TEMPLATE_BEGINS = re.compile(r"(?:<\|\w*\|?|<(?:start|end)_\w*|\[/?I?N?S?T?(?<=..)|``)$")
+_TEMPLATE_BEGINS = re.compile(r"(?:<[\w|]*|\[/?[A-Z]*|`{1,2})$")
 
 
 def trim(

@@ -46,9 +46,20 @@ def test_it_stops_where_it_becomes_a_guess() -> None:
 
 
 def test_a_first_word_that_is_a_guess_is_kept_whole() -> None:
-    answer = _answer([("sta", 0.1), ("irs", 0.9), (" of", 0.9)])
+    answer = _answer([("sta", 0.05), ("irs", 0.9), (" of", 0.9)])
     assert answer.text == "stairs"
     assert answer.complete
+
+
+def test_another_word_comes_if_it_is_likelier_to_save_a_key_than_to_cost_some() -> None:
+    # Of two words one key is at stake: half. Of three words two are: two thirds.
+    assert _answer([("the", 0.9), (" ro", 0.2), ("und", 0.9), (" tower", 0.6)]).text == (
+        "the round tower"
+    )
+    assert _answer([("the", 0.9), (" round", 0.9), (" tow", 0.7), ("er", 0.7)]).text == "the round"
+    three = [("the", 0.9), (" round", 0.9), (" tower", 0.9)]
+    assert _answer([*three, (" stood", 0.7)]).text == "the round tower stood"
+    assert _answer([*three, (" stood", 0.6)]).text == "the round tower"
 
 
 def test_in_prose_it_ends_with_the_sentence() -> None:
