@@ -130,7 +130,17 @@ def _display() -> Iterator[dict[str, str]]:
     elif xvfb := shutil.which("Xvfb"):
         read, write = os.pipe()
         server = subprocess.Popen(
-            [xvfb, "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+            [
+                xvfb,
+                "-displayfd",
+                str(write),
+                "-screen",
+                "0",
+                "1280x800x24",
+                "-noreset",
+                "-nolisten",
+                "tcp",
+            ],
             pass_fds=[write],
             stderr=subprocess.DEVNULL,
         )

@@ -29,8 +29,11 @@ def display() -> Iterator[str]:
     assert shutil.which("Xvfb"), "Xvfb is missing: run `make test` once, or install xvfb"
     assert shutil.which("xdotool"), "xdotool is missing: run `make test` once, or install it"
     read, write = os.pipe()
+    # Without -noreset it starts afresh when its last window is killed, and refuses the next one
+    # that comes meanwhile.
+    screen = ("-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), *screen],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
