@@ -129,18 +129,9 @@ def _display() -> Iterator[dict[str, str]]:
         yield env
     elif xvfb := shutil.which("Xvfb"):
         read, write = os.pipe()
+        screen = ("-screen", "0", "1280x800x24", "-noreset", "-nolisten", "tcp")
         server = subprocess.Popen(
-            [
-                xvfb,
-                "-displayfd",
-                str(write),
-                "-screen",
-                "0",
-                "1280x800x24",
-                "-noreset",
-                "-nolisten",
-                "tcp",
-            ],
+            [xvfb, "-displayfd", str(write), *screen],
             pass_fds=[write],
             stderr=subprocess.DEVNULL,
         )
