@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.bench import Row, Wanted
-from studio.bench.typist import Tally, Typist
 from studio.engine import LoadOptions
 from studio.library import DefaultModel
 from studio.phrases import Phrases, phrases_of
 from studio.settings import Settings
 from studio.writing.decisions import Options
+from studio.writing.typist import Tally, Typist
 
 if TYPE_CHECKING:
     from studio.engine.llama import LlamaEngine

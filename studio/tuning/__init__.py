@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 
-_NEEDED = ("torch", "transformers", "peft", "safetensors")
+_NEEDED = ("torch", "transformers", "peft", "safetensors", "gguf", "docx", "odfdo", "ftfy")
+
+
+class TuningError(Exception):
+    """Tuning can't be done, or not go on: a sentence for the writer."""
 
 
 def missing() -> str | None:
