@@ -137,16 +137,21 @@ class Row:
 def order(n_passes: Sequence[float], seed: int) -> list[int]:
     """Documents in a random order, each as often as its passes say.
 
-    A fraction is a chance: at 1.5 passes, one document in two comes twice. The first passes over
-    all documents come first.
+    A fraction is a chance: at 1.5 passes, one document in two comes twice. Every document is spread
+    evenly, so that any beginning of the order holds each in proportion to its passes.
     """
     dice = np.random.default_rng(seed)
     passes = np.asarray(n_passes, np.float64)
-    times = np.floor(passes).astype(int) + (dice.random(len(passes)) < passes % 1)
-    found: list[int] = []
-    for lap in range(int(times.max(initial=0))):
-        taking_part = np.flatnonzero(times > lap)
-        found += dice.permutation(taking_part).tolist()
+    when, which = [], []
+    for lap in range(int(np.ceil(passes.max(initial=0)))):
+        taking_part = np.flatnonzero(passes > lap)
+        when.append((lap + dice.random(len(taking_part))) / passes[taking_part])
+        which.append(taking_part)
+    if not when:
+        return []
+    times, documents = np.concatenate(when), np.concatenate(which)
+    at = np.argsort(times, kind="stable")
+    found: list[int] = documents[at[times[at] <= 1.0]].tolist()
     return found
 
 
