@@ -73,6 +73,9 @@ class BaseModel:
     """All weights are kept in 16 or 32 bits."""
     tied: bool
     """The head is the embedding."""
+    bos: int | None
+    eos: int | None
+    """Tokens that begin and end a text."""
     weights: Mapping[str, Shape] = field(repr=False)
     """All matrices, by their names in the file."""
     extra: Mapping[str, Any] = field(repr=False)
@@ -198,6 +201,8 @@ def _base_model(
         norm_eps=float(own["attention.layer_norm_rms_epsilon"]),
         full_precision=all(tensor.tensor_type in full for tensor in reader.tensors),
         tied="output.weight" not in tensors,
+        bos=said.get("tokenizer.ggml.bos_token_id"),
+        eos=said.get("tokenizer.ggml.eos_token_id"),
         weights=weights,
         extra=own,
         rope_factors=factors,

@@ -168,6 +168,11 @@ Event = (
 LAST = (Stopped, Failed, Finished)
 """After one of these nothing comes any more, until it is begun again."""
 
+
+class Finish(Exception):
+    """Told to end the training here, and to use the best that there is."""
+
+
 _KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in typing.get_args(Event)}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -4,7 +4,7 @@
       job.json            what was asked for
       events.jsonl        all that its process told        commands.jsonl   what it was told
       running.lock        held by the process that works on it
-      texts.json          the texts as they are trained on and held out
+      texts.json          the texts as they are trained on and held out, written when they are read
       train.npz  held-out.npz                              as tokens
       checkpoints/        two, to go on from               hidden/  what lower layers made
       peft/               the best adapter, for PyTorch    adapter.gguf   for llama.cpp
@@ -33,6 +33,7 @@ from studio.tuning.events import Do, Following
 from studio.tuning.recipe import Recipe
 
 JOB, EVENTS, COMMANDS, LOCK = "job.json", "events.jsonl", "commands.jsonl", "running.lock"
+TEXTS, CONTROLS = "texts.json", "controls"
 ADAPTER, PEFT, REPORT, REPORT_PAGE = "adapter.gguf", "peft", "report.json", "report.html"
 HOLD = ".hold"
 """In the folder of all runs: see `studio.tuning.courtesy`."""
@@ -82,14 +83,17 @@ class Job:
                 raise RunError("This tuning was made by another version of Lamplight.")
             known = {each.name for each in fields(Recipe)}
             recipe = {k: v for k, v in values.pop("recipe").items() if k in known}
-            paths = ("texts", "held_out", "controls")
+            more: dict[str, Any] = {
+                name: tuple(map(Path, values.pop(name)))
+                for name in ("texts", "held_out", "controls")
+            }
+            more |= {name: tuple(values.pop(name)) for name in ("left_on", "also_cleaned")}
             return Job(
                 recipe=Recipe(**recipe),
                 base=Path(values.pop("base")),
                 weights=Path(folder) if (folder := values.pop("weights")) else None,
                 loss_weights=tuple((Path(p), w) for p, w in values.pop("loss_weights")),
-                **{name: tuple(map(Path, values.pop(name))) for name in paths},
-                **{name: tuple(values.pop(name)) for name in ("left_on", "also_cleaned")},
+                **more,
                 **values,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -72,11 +72,17 @@ class Trainer:
             weight_decay=recipe.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )
-        self._dice = torch.Generator().manual_seed(recipe.seed)
-        self._checkpointing = checkpointing
+        self.n_steps = 0
+        """Updates so far."""
+        self._checkpointing = False
         if checkpointing:
-            inner: Any = model
-            inner.activation_checkpointing_enable({"use_reentrant": False})
+            self.save_memory()
+
+    def save_memory(self) -> None:
+        """From now on compute what is inside a layer again on the way back."""
+        inner: Any = self._model
+        inner.activation_checkpointing_enable({"use_reentrant": False})
+        self._checkpointing = True
 
     def _trainable(self) -> list[tuple[str, torch.nn.Parameter]]:
         return [(n, w) for n, w in self.peft.named_parameters() if w.requires_grad]
@@ -100,24 +106,35 @@ class Trainer:
 
         `breathe` is called between rows. What it raises leaves the adapters as they were.
         """
-        total = sum(_label_weights(documents, row).sum() for row in rows)
-        nats = 0.0
-        self._optimizer.zero_grad(set_to_none=True)
-        with self._learning():
-            for row in rows:
-                breathe()
-                loss = self._nats(documents, row, kept) / float(total)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nats += loss.item()
+        nats = self.differentiate(documents, rows, kept, breathe)
         if not math.isfinite(nats):
-            self._optimizer.zero_grad(set_to_none=True)
             raise FloatingPointError(f"a loss of {nats}")
         torch.nn.utils.clip_grad_norm_(self._weights, self._recipe.clip)
         learning_rate = self._recipe.learning_rate * rate
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
+        self.n_steps += 1
         return Stepped(nats, sum(row.n_tokens for row in rows), learning_rate)
+
+    def differentiate(
+        self,
+        documents: Documents,
+        rows: Sequence[Row],
+        kept: HiddenStates | None = None,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> float:
+        """Compute the loss of these rows and its gradient, and change nothing."""
+        total = sum(_label_weights(documents, row).sum() for row in rows)
+        nats = 0.0
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._learning():
+            for row in rows:
+                breathe()
+                loss = self._nats(documents, row, kept) / max(1e-9, float(total))
+                loss.backward()  # type: ignore[no-untyped-call]
+                nats += loss.item()
+        return nats
 
     @torch.no_grad()
     def evaluate(
@@ -157,7 +174,7 @@ class Trainer:
         self.peft.train()
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            torch.manual_seed(int(torch.randint(2**31, (), generator=self._dice)))
+            torch.manual_seed(self._recipe.seed + 1_000_003 * self.n_steps)
             try:
                 yield
             finally:
@@ -184,7 +201,7 @@ class Trainer:
         for name, weight in zip(self._names, self._weights, strict=True):
             for key, value in self._optimizer.state.get(weight, {}).items():
                 found[f"optimizer/{key}/{name}"] = value.detach().cpu().clone()
-        found["dice"] = self._dice.get_state()
+        found["n_steps"] = torch.tensor(self.n_steps)
         return found
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
@@ -207,7 +224,7 @@ class Trainer:
                     kept.setdefault(weight, {})[key] = value.to(device)
         self._optimizer.state.clear()
         self._optimizer.state.update(kept)
-        self._dice.set_state(state["dice"])
+        self.n_steps = int(state["n_steps"])
 
 
 def run(

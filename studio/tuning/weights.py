@@ -10,17 +10,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from peft import PeftModel
+from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from studio.tuning.attention import ATTENTION
 from studio.tuning.base import BaseError, BaseModel
+from studio.tuning.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,48 @@ def load(base: BaseModel, folder: Path | None = None) -> PreTrainedModel:
     model.requires_grad_(False)
     model.train(False)
     return model
+
+
+def on_device(model: PreTrainedModel, base: BaseModel, chosen: Plan) -> PreTrainedModel:
+    """The model where and in the precision in which it is computed."""
+    if chosen.precision == "4-bit":
+        return _in_4_bits(model, base)
+    moved: Any = model
+    return cast(PreTrainedModel, moved.to(device=chosen.device, dtype=chosen.dtype))
+
+
+def with_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
+    """The model with a PEFT adapter of the disk, to be evaluated."""
+    with _quietly():
+        return PeftModel.from_pretrained(model, str(folder)).eval()
+
+
+def _in_4_bits(model: PreTrainedModel, base: BaseModel) -> PreTrainedModel:
+    """Through a copy on disk: bitsandbytes can't take the weights of a GGUF (QLoRA, 2305.14314)."""
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    with tempfile.TemporaryDirectory(prefix="lamplight-4bit-") as folder, _quietly():
+        halved: Any = model
+        halved.to(torch.bfloat16).save_pretrained(folder)
+        quantized: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder,
+            quantization_config=config,
+            dtype=torch.bfloat16,
+            attn_implementation=ATTENTION,
+            device_map={"": 0},
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    _bend_rotary(quantized, base)
+    quantized.config.use_cache = False
+    quantized.requires_grad_(False)
+    return quantized
 
 
 def _from_gguf(base: BaseModel) -> PreTrainedModel:

@@ -1,0 +1,168 @@
+"""What a run will take, before it begins and corrected as it goes: memory, time, precision."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from studio.tuning import TuningError
+from studio.tuning.base import BaseModel
+from studio.tuning.recipe import Recipe
+
+_RUNTIME_BYTES = 0.5e9
+"""Python and PyTorch."""
+_HEADROOM = 0.9
+"""Of the free memory, so much may be planned with."""
+_LOGITS_BYTES = 3 * 2**24 * 4
+"""What `loss` holds at once."""
+_PAYS_FROM = 1.3
+"""So much faster half precision must be, to be worth what it rounds."""
+
+
+class PlanError(TuningError):
+    """There is not enough memory or disk for this."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is computed here."""
+
+    device: str
+    """As PyTorch calls it: "cpu", "cuda", "mps"."""
+    precision: str
+    """ "float32", "bfloat16" or "4-bit"."""
+    layers: range
+    """That get adapters."""
+    row_tokens: int
+    checkpointing: bool
+    memory_bytes: int
+    """At the most, predicted."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float32 if self.precision == "float32" else torch.bfloat16
+
+
+def plan(base: BaseModel, recipe: Recipe) -> Plan:
+    """Choose what is `auto`, so that it fits. Raises `PlanError` if nothing does.
+
+    Half precision on a processor only where it is measured to pay: those with AVX512-BF16 or AMX
+    compute twice to three times as fast with it, others many times slower.
+    """
+    device = _device()
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bfloat16" if device == "cuda" or _half_pays(base) else "float32"
+    upper = max(1, round(base.n_layers * recipe.share_of_layers))
+    layers = range(base.n_layers - upper, base.n_layers)
+    free = free_bytes(device)
+    _refuse_loading(base, device)
+    ways = [(recipe.row_tokens, False), (recipe.n_ctx, False), (recipe.n_ctx, True)]
+    if recipe.checkpointing == "on":
+        ways = [(recipe.row_tokens, True), (recipe.n_ctx, True)]
+    elif recipe.checkpointing == "off":
+        ways = ways[:2]
+    precisions = [precision]
+    if device == "cuda" and recipe.precision == "auto":
+        precisions.append("4-bit")
+    needed = 0
+    for kind in precisions:
+        for row_tokens, checkpointing in ways:
+            needed = memory_bytes(
+                base, recipe, kind, len(layers), row_tokens, checkpointing=checkpointing
+            )
+            if needed < _HEADROOM * free:
+                return Plan(device, kind, layers, row_tokens, checkpointing, needed)
+    raise PlanError(
+        f"Tuning ‘{base.path.name}’ takes about {needed / 1e9:.1f} GB of memory, and "
+        f"{free / 1e9:.1f} GB are free. Close other programs, or choose a smaller model."
+    )
+
+
+def memory_bytes(
+    base: BaseModel,
+    recipe: Recipe,
+    precision: str,
+    n_layers: int,
+    row_tokens: int,
+    *,
+    checkpointing: bool,
+) -> int:
+    """The most that a run will hold, in bytes.
+
+    Two coefficients were fitted to what was measured with the default model (docs/tuning.md).
+    """
+    width = 4 if precision == "float32" else 2
+    weights = base.n_params * {"float32": 4.0, "bfloat16": 2.0, "4-bit": 0.7}[precision]
+    per_layer = 7 * (base.n_embd + base.n_ff) * recipe.rank
+    adapters = 16 * n_layers * per_layer
+    within = width * (12 * base.n_embd + 5 * base.n_ff) * row_tokens
+    if checkpointing:
+        activations = n_layers * width * base.n_embd * row_tokens + 2 * within
+    else:
+        activations = n_layers * within
+    logits = min(_LOGITS_BYTES, 3 * 4 * base.n_vocab * row_tokens)
+    return int(_RUNTIME_BYTES + weights + adapters + activations + logits)
+
+
+def free_bytes(device: str) -> int:
+    """Memory that is free on a device."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
+def used_bytes(device: str) -> int:
+    """Memory that this process holds there now."""
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    return int(psutil.Process().memory_info().rss)
+
+
+def require_disk(folder: Path, needed: int, what: str) -> None:
+    """Raises `PlanError` if `needed` bytes, and some room, are not free."""
+    free = shutil.disk_usage(folder).free
+    if needed + 200e6 > free:
+        raise PlanError(
+            f"{what} takes {needed / 1e9:.1f} GB on the disk, and {free / 1e9:.1f} GB are free. "
+            "Make room, and go on."
+        )
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _refuse_loading(base: BaseModel, device: str) -> None:
+    needed = int(1.6 * 4 * base.n_params + _RUNTIME_BYTES)
+    free = free_bytes("cpu")
+    if needed > free:
+        raise PlanError(
+            f"Reading ‘{base.path.name}’ for tuning takes {needed / 1e9:.1f} GB of memory for a "
+            f"moment, and {free / 1e9:.1f} GB are free. Close other programs, or choose a smaller "
+            f"model.{'' if device == 'cpu' else ' (This is the memory of the computer itself.)'}"
+        )
+
+
+def _half_pays(base: BaseModel) -> bool:
+    """Whether products in bfloat16 are faster on this processor; takes a tenth of a second."""
+    if _device() != "cpu":
+        return False
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.ones(256, base.n_embd, dtype=dtype)
+        b = torch.ones(base.n_ff, base.n_embd, dtype=dtype)
+        tries = []
+        for _ in range(4):  # the first one prepares
+            begin = time.perf_counter()
+            a @ b.T
+            tries.append(time.perf_counter() - begin)
+        seconds[dtype] = min(tries)
+    return seconds[torch.float32] > _PAYS_FROM * seconds[torch.bfloat16]

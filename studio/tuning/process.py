@@ -1,0 +1,524 @@
+"""`python -m studio.tuning.process FOLDER`: works on a run until it is done, or told to stop.
+
+A process of its own, apart from the window's: it lives on when that is closed. What it does is told
+in `events.jsonl` and it is told what to do in `commands.jsonl` (`studio.tuning.events`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.engine import (
+    AdapterSet,
+    EngineError,
+    LoadOptions,
+    Piece,
+    Request,
+    Tokenized,
+    Tokenizing,
+)
+from studio.engine.client import EngineClient
+from studio.library.presets import presets as sampling_presets
+from studio.manuscript import ManuscriptError
+from studio.manuscript.durable import PRIVATE_FILE, replace_file
+from studio.tuning import TuningError, export, missing, parity
+from studio.tuning import run as runs
+from studio.tuning.base import BaseModel, inspect
+from studio.tuning.courtesy import Hold, step_back
+from studio.tuning.documents import Documents, Encode, Frame, cut
+from studio.tuning.events import (
+    Began,
+    Checked,
+    Doing,
+    Event,
+    Failed,
+    Finish,
+    Finished,
+    Following,
+    Lines,
+    Noted,
+    Sampled,
+    Standing,
+    Stopped,
+)
+from studio.tuning.parity import Parity
+from studio.tuning.report import Control, Effort, Passage, Report, make_report
+from studio.tuning.report.controls import books_in
+from studio.tuning.report.page import as_html
+from studio.tuning.report.voice import Asked
+from studio.tuning.run import Job, Run
+from studio.tuning.texts import (
+    Chapter,
+    Cleaning,
+    Progress,
+    TextsError,
+    Work,
+    find_texts,
+    passes_of,
+    prepare,
+    read_work,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from studio.tuning.checkpoints import Progress as TrainingProgress
+    from studio.tuning.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.1
+_PARITY_TOKENS = 300
+_SAMPLE_TOKENS = 80
+_PROMPT_WORDS = 40
+_N_CTX = 4096
+
+
+class _Told(Exception):
+    """Told to stop: end now, to be gone on with later."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The texts as they are trained on and held out, chapter by chapter."""
+
+    train: tuple[Passage, ...]
+    held_out: tuple[Passage, ...]
+    report: tuple[Passage, ...]
+    n_words: tuple[int, ...]
+    """Of each work that is trained on."""
+
+    @staticmethod
+    def read(path: Path) -> _Kept:
+        values = json.loads(path.read_text("utf-8"))
+
+        def passages(name: str) -> tuple[Passage, ...]:
+            return tuple(Passage(title, text) for title, text in values[name])
+
+        return _Kept(
+            passages("train"), passages("held_out"), passages("report"), tuple(values["n_words"])
+        )
+
+
+def main(folder: Path) -> int:
+    """Work on the run in `folder`; 0 when it is done, 1 when it is not."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    step_back()
+    lock = filelock.FileLock(folder / runs.LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        log.info("another process works on %s", folder)
+        return 1
+    signal.signal(signal.SIGTERM, _on_term)
+    with lock, Lines(folder / runs.EVENTS) as lines:
+        try:
+            lines.tell(Finished(_Work(Run(folder), lines.tell).work()))
+        except (_Told, KeyboardInterrupt):
+            lines.tell(Stopped("Stopped. It can go on from here at any time."))
+        except (TuningError, EngineError, ManuscriptError) as error:
+            log.info("failed", exc_info=True)
+            lines.tell(Failed(str(error)))
+        except OSError as error:
+            log.exception("failed")
+            lines.tell(
+                Failed(
+                    f"Something could not be written or read ({error.strerror or error}). Make "
+                    "room on the disk and go on: nothing that was learned is lost."
+                )
+            )
+        except Exception as error:  # the last place where it can be told
+            log.exception("failed")
+            lines.tell(
+                Failed(
+                    f"Tuning met an error that it has no words for ({type(error).__name__}). Go on "
+                    f"from the last checkpoint; the details are in {folder / 'log.txt'}."
+                )
+            )
+        else:
+            return 0
+    return 1
+
+
+def _on_term(*_: object) -> None:
+    raise _Told
+
+
+class _Work:
+    """One process's work on a run: what is done already is not done again."""
+
+    def __init__(self, run: Run, tell: Callable[[Event], None]) -> None:
+        self._run = run
+        self._folder = run.folder
+        self._tell = tell
+        self._job: Job = run.job
+        self._hold = Hold(run.folder.parent / runs.HOLD)
+        self._commands = Following(run.folder / runs.COMMANDS, from_end=True)
+        self._looked_s = 0.0
+        self._paused = False
+        self._training = False
+        self._begun_s = time.monotonic()
+
+    def work(self) -> str:
+        """Do all there is to do; what the report says first."""
+        resumed = (self._folder / "checkpoints").exists()
+        self._tell(Began(resumed, os.getpid()))
+        if sentence := missing():
+            raise TuningError(sentence)
+        base = inspect(self._job.base)
+        if not (self._folder / runs.TEXTS).exists():  # it is written last
+            self._read_texts(base)
+        kept = _Kept.read(self._folder / runs.TEXTS)
+        if self._run.adapter is None:
+            self._learn(base, kept)
+        if self._run.report is None:
+            self._report(kept)
+        return Report.from_json((self._folder / runs.REPORT).read_text("utf-8")).verdict
+
+    # -- the parts ------------------------------------------------------------------------------
+
+    def _read_texts(self, base: BaseModel) -> None:
+        job = self._job
+        prepared = prepare(
+            job.texts,
+            cleaning=cleaning_of(job),
+            held_out=job.held_out,
+            weights=dict(job.loss_weights),
+            on_progress=self._on_reading,
+        )
+        for caution in prepared.cautions:
+            self._tell(Noted(caution.sentence))
+        with closing(self._client()) as client:
+            client.open(self._load_options())
+            encode, frame = _encoding(client, base)
+            sets = {"train": prepared.train, "held-out": prepared.validation}
+            for name, works in sets.items():
+                documents = self._documents(works, encode, frame, name)
+                documents.save(self._folder / f"{name}.npz")
+        kept = {
+            "train": _passages(prepared.train),
+            "held_out": _passages(prepared.validation),
+            "report": _passages(prepared.report),
+            "n_words": [work.n_words for work in prepared.train],
+            "report_is_held_out": prepared.figures.report_is_validation,
+        }
+        text = json.dumps(kept, ensure_ascii=False)
+        replace_file(self._folder / runs.TEXTS, [text.encode()], permissions=PRIVATE_FILE)
+
+    def _on_reading(self, progress: Progress) -> None:
+        self._breathe()
+        now = time.monotonic()
+        if now - getattr(self, "_read_told_s", 0.0) > 0.2:
+            self._read_told_s = now
+            self._tell(Doing("texts", progress.share, progress.doing))
+
+    def _documents(
+        self, works: Sequence[Work], encode: Encode, frame: Frame, name: str
+    ) -> Documents:
+        pieces = []
+        for at, work in enumerate(works):
+            self._tell(Doing("texts", at / len(works), f"Counting the tokens of {work.title}"))
+            for chapter in work.chapters:
+                self._breathe()
+                text = _text_of(chapter)
+                for tokens in cut(text, encode, self._job.recipe.n_ctx, frame):
+                    if len(tokens) > 1:  # nothing can be learned from a lone one
+                        pieces.append((tokens, work.loss_weight, at))
+        if not pieces:
+            raise TuningError(f"Nothing is left of the {name} texts. Add more of them.")
+        return Documents.of(pieces)
+
+    def _learn(self, base: BaseModel, kept: _Kept) -> None:
+        """Train, and make the adapter."""
+        # PyTorch takes seconds to load, and only this needs it.
+        from studio.tuning import learning, plan, weights
+
+        job = self._job
+        self._tell(Doing("model", 0.0, f"Reading {base.path.name}"))
+        chosen = plan.plan(base, job.recipe)
+        train = Documents.load(self._folder / "train.npz")
+        held_out = Documents.load(self._folder / "held-out.npz")
+        model = weights.load(base, job.weights)
+        tokens = [int(token) for token in held_out.tokens[:_PARITY_TOKENS]]
+        before = self._parity(model, tokens)
+        parity.refuse_base(before, full_precision=base.full_precision, name=base.path.name)
+        self._tell(Checked(adapter=False, nats=before.nats))
+        model = weights.on_device(model, base, chosen)
+        texts = learning.Texts(train, self._passes_of(train, kept), held_out)
+        learned = learning.Learning(
+            self._folder,
+            base,
+            model,
+            job.recipe,
+            chosen,
+            texts,
+            tell=self._tell,
+            breathe=self._breathe,
+            sample=self._sampler(base, kept),
+            spent_s=time.monotonic() - self._begun_s,
+        )
+        self._training = True
+        learned.work()
+        self._training = False
+        self._make_adapter(base, learned.trainer, before, tokens)
+        shutil.rmtree(self._folder / "hidden", ignore_errors=True)
+        shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
+
+    def _passes_of(self, documents: Documents, kept: _Kept) -> NDArray[np.float64]:
+        recipe = self._job.recipe
+        n_passes = np.array(passes_of(kept.n_words, recipe.passes, recipe.balance))
+        found: NDArray[np.float64] = n_passes[documents.works]
+        return found
+
+    def _parity(
+        self,
+        model: torch.nn.Module,
+        tokens: Sequence[int],
+        adapter: Path | None = None,
+    ) -> Parity:
+        """How far PyTorch and llama.cpp are apart over some tokens of the held-out text."""
+        import torch
+
+        with closing(self._client()) as client:
+            client.open(self._load_options())
+            adapters = ((adapter, 1.0),) if adapter else ()
+            theirs = client.logits(tokens, adapters=adapters)
+        with torch.no_grad():
+            row = torch.tensor([list(tokens)])
+            ours = model(input_ids=row, use_cache=False).logits[0].float().numpy()
+        return parity.compare(ours, theirs)
+
+    def _make_adapter(
+        self, base: BaseModel, trainer: Trainer, before: Parity, tokens: Sequence[int]
+    ) -> None:
+        from studio.tuning import weights
+
+        self._tell(Doing("adapter", 0.0, "Making the adapter"))
+        peft = self._folder / runs.PEFT
+        self._keep(trainer, base, peft)
+        adapter = self._folder / f".{runs.ADAPTER}"
+        export.write_adapter(peft, base, adapter, name=self._job.name)
+        self._tell(Doing("adapter", 0.5, "Checking the adapter"))
+        # In 32-bit floats again, whatever it was trained in, and from what is on the disk.
+        fresh = weights.with_adapter(weights.load(base), peft)
+        after = self._parity(fresh, tokens, adapter)
+        parity.refuse_adapter(before, after, full_precision=base.full_precision)
+        self._tell(Checked(adapter=True, nats=after.nats))
+        adapter.rename(self._folder / runs.ADAPTER)
+
+    def _keep(self, trainer: Trainer, base: BaseModel, target: Path) -> None:
+        """Save the adapter as PEFT has it, with the name and the hash of its base."""
+        part = target.with_name(f".{target.name}")
+        shutil.rmtree(part, ignore_errors=True)
+        trainer.peft.save_pretrained(part)
+        config = json.loads((part / export.CONFIG).read_text("utf-8"))
+        config["base_model_name_or_path"] = base.path.name
+        config["revision"] = base.sha256
+        (part / export.CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
+        (part / "README.md").unlink(missing_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+
+    def _sampler(self, base: BaseModel, kept: _Kept) -> Callable[[Trainer, TrainingProgress], None]:
+        """Writes on after the same words, with the adapter as it is and without, as at the desk."""
+        prompt = self._job.prompt or _opening(kept.held_out)
+        folder = self._folder / ".sample"
+
+        def sample(trainer: Trainer, progress: TrainingProgress) -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                with closing(self._client()) as client:
+                    client.open(self._load_options())
+                    if not progress.base_sample:
+                        progress.base_sample = self._continued(client, prompt, ())
+                    tuned = progress.base_sample
+                    if progress.step:
+                        trainer.peft.save_pretrained(folder)
+                        adapter = export.write_adapter(
+                            folder, base, folder / runs.ADAPTER, name="sample"
+                        )
+                        tuned = self._continued(client, prompt, ((adapter, 1.0),))
+                self._tell(Sampled(progress.step, prompt, progress.base_sample, tuned))
+            except EngineError as error:
+                self._tell(Noted(f"No sample this time. {error}"))
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        return sample
+
+    def _continued(self, client: EngineClient, prompt: str, adapters: AdapterSet) -> str:
+        request = Request(
+            prompt=prompt,
+            max_tokens=_SAMPLE_TOKENS,
+            sampling=replace(sampling_presets()["story"], seed=self._job.recipe.seed),
+            adapters=adapters,
+        )
+        pieces = []
+        for event in client.stream(request):
+            self._breathe()
+            if isinstance(event, Piece):
+                pieces.append(event.text)
+        return "".join(pieces)
+
+    def _report(self, kept: _Kept) -> None:
+        adapter = self._run.adapter
+        if adapter is None:
+            raise TuningError("There is no adapter to report on. Train it again.")
+
+        def told(share: float, words: str) -> None:
+            self._breathe()
+            self._tell(Doing("report", share, words))
+
+        with closing(self._client()) as client:
+            client.open(self._load_options())
+            made = make_report(
+                cast(Asked, client),
+                adapter=adapter,
+                own=kept.report,
+                train=kept.train,
+                controls=self._controls(),
+                effort=Effort(self._job.report),
+                on_progress=told,
+                stop=self._is_to_stop,
+            )
+        page = as_html(made).encode()
+        replace_file(self._folder / runs.REPORT_PAGE, [page], permissions=PRIVATE_FILE)
+        replace_file(
+            self._folder / runs.REPORT, [made.to_json().encode()], permissions=PRIVATE_FILE
+        )
+
+    def _controls(self) -> list[Control]:
+        """Texts by others: those that were chosen, or else the books that lie ready."""
+        paths = list(self._job.controls)
+        if not paths:
+            paths = [path for _, path in books_in(self._run.folder.parent / runs.CONTROLS)]
+        found = []
+        for path in find_texts(paths) if paths else []:
+            self._breathe()
+            try:
+                work = read_work(path)
+            except TextsError as error:
+                self._tell(Noted(str(error)))
+            else:
+                text = "\n\n".join(map(_text_of, work.chapters))
+                found.append(Control(work.title, text))
+        return found
+
+    # -- the engine -----------------------------------------------------------------------------
+
+    def _client(self) -> EngineClient:
+        return EngineClient(log_path=self._folder / "engine.log")
+
+    def _load_options(self) -> LoadOptions:
+        return LoadOptions(self._job.base, n_ctx=_N_CTX)
+
+    # -- being told -----------------------------------------------------------------------------
+
+    def _breathe(self) -> float:
+        """Let the writer go first, and see whether something is to be done; seconds stood still.
+
+        Raises `_Told` and `Finish`.
+        """
+        now = time.monotonic()
+        if now - self._looked_s < _LOOK_EVERY_S:
+            return 0.0
+        self._listen()
+        stood = 0.0
+        if self._hold.left_s() > 0:
+            self._tell(Standing("writer"))
+            stood += self._hold.wait(self._is_to_stop)
+            self._tell(Standing(""))
+        if self._paused:
+            begin = time.monotonic()
+            self._tell(Standing("asked"))
+            while self._paused:
+                time.sleep(_LOOK_EVERY_S)
+                self._listen()
+            self._tell(Standing(""))
+            stood += time.monotonic() - begin
+        self._looked_s = time.monotonic()
+        return stood
+
+    def _is_to_stop(self) -> bool:
+        self._listen()
+        return False
+
+    def _listen(self) -> None:
+        for line in self._commands.lines():
+            try:
+                do = json.loads(line)["do"] if line else ""
+            except (ValueError, KeyError, TypeError):
+                continue
+            if do == "stop":
+                raise _Told
+            if do == "finish" and self._training:
+                raise Finish
+            if do in ("pause", "go on"):
+                self._paused = do == "pause"
+
+
+def cleaning_of(job: Job) -> Cleaning:
+    """What a job wants cleaned away."""
+    switches = dict.fromkeys(job.left_on, False) | dict.fromkeys(job.also_cleaned, True)
+    return replace(Cleaning(), **switches)
+
+
+def _encoding(client: EngineClient, base: BaseModel) -> tuple[Encode, Frame]:
+    """llama.cpp's own tokenizer: the same tokens as at the desk."""
+
+    def encoded(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        for event in client.stream(Tokenizing(text)):
+            if isinstance(event, Tokenized):
+                return event.tokens, event.starts
+        return (), ()
+
+    with_bos = encoded("a")[0][:1] == (base.bos,)
+    skip = int(with_bos)
+
+    def encode(text: str) -> tuple[Sequence[int], Sequence[int]]:
+        tokens, starts = encoded(text)
+        return tokens[skip:], starts[skip:]
+
+    return encode, Frame(base.bos if with_bos else None, base.eos)
+
+
+def _text_of(chapter: Chapter) -> str:
+    return "\n\n".join(chapter.paragraphs)
+
+
+def _passages(works: Sequence[Work]) -> list[tuple[str, str]]:
+    return [
+        (f"{work.title}: {chapter.title}" if chapter.title else work.title, _text_of(chapter))
+        for work in works
+        for chapter in work.chapters
+    ]
+
+
+def _opening(passages: Sequence[Passage]) -> str:
+    """The first words of the first passage that is long enough, up to a word's end."""
+    for passage in passages:
+        words = passage.text.split(" ")
+        if len(words) > 2 * _PROMPT_WORDS:
+            return " ".join(words[:_PROMPT_WORDS])
+    return passages[0].text[:200]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
