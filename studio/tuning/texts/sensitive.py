@@ -77,10 +77,11 @@ def find_secrets(text: str) -> Secrets:
     if not has_digit and "@" not in text and "PRIVATE KEY" not in text:
         return _NONE
     accounts = [found for found in _IBAN.findall(text) if _is_iban(found)] if has_digit else []
+    others = _IBAN.sub("", text) if has_digit else ""
     return Secrets(
         n_keys=_n_keys(text),
         n_e_mails=len(_E_MAIL.findall(text)) if "@" in text else 0,
-        n_phones=sum(map(_is_phone, _PHONE.findall(text))) if has_digit else 0,
+        n_phones=sum(map(_is_phone, _PHONE.findall(others))),
         n_accounts=len(accounts),
     )
 

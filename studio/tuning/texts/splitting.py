@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
@@ -23,7 +23,7 @@ _PART_WORDS = 2_000
 _MAX_SHARE_OF_WORK = 1 / 3
 """So that something of the newest work, too, is learned from."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"”’»)\]」』]*\s*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’»)\]]*\s+|(?<=[。！？])[”」』]*\s*")
 
 
 class Use(Enum):
@@ -76,7 +76,6 @@ class _Aims:
 
     words: dict[Use, float]
     place: float
-    n_places: int = field(default=0, init=False)
 
     def most_wanting(self) -> Use | None:
         """The set that lacks most, None when all have enough."""
@@ -113,9 +112,7 @@ def hold_out(
         aims = {Use.REPORT: max(n_words * _SHARE, least)}
     place = _words_at_a_place(works, min(aims.values()), two_sets=two_sets)
     works = [_with_short_paragraphs(work, place) for work in works]
-    units = [_units(work, place, n_words_kept) for work in works]
-    _choose(units, _Aims(aims, place))
-    _fall_back(units, tuple(aims))
+    units = _chosen(works, aims, place, n_words_kept)
     validation = tuple(_parts(works, units, Use.VALIDATION))
     reported = tuple(_parts(works, units, Use.REPORT))
     return Split(
@@ -151,10 +148,38 @@ def _words_at_a_place(works: Sequence[Work], aim: float, *, two_sets: bool) -> f
     return min(aim / 2, max(usual, aim / 4))
 
 
-def _units(work: Work, place: float, n_words_kept: Callable[[Chapter], int]) -> list[_Unit]:
+def _chosen(
+    works: Sequence[Work],
+    aims: dict[Use, float],
+    place: float,
+    n_words_kept: Callable[[Chapter], int],
+) -> list[list[_Unit]]:
+    units: list[list[_Unit]] = []
+    # Chapters stay whole as long as what is held out comes from more than one place.
+    for divided_above in (2 * place, place):
+        units = [_units(work, place, divided_above, n_words_kept) for work in works]
+        _choose(units, _Aims(dict(aims), place))
+        _fall_back(units, tuple(aims))
+        if _n_places(units) > 1:
+            break
+    return units
+
+
+def _n_places(units: list[list[_Unit]]) -> int:
+    uses = [[unit.use for unit in own] for own in units]
+    return sum(
+        use is not Use.TRAIN and before is not use
+        for own in uses
+        for before, use in zip([Use.TRAIN, *own], own, strict=False)
+    )
+
+
+def _units(
+    work: Work, place: float, divided_above: float, n_words_kept: Callable[[Chapter], int]
+) -> list[_Unit]:
     units: list[_Unit] = []
     for n, chapter in enumerate(work.chapters):
-        if chapter.n_words > 2 * place:
+        if chapter.n_words > divided_above:
             bounds = _parts_of(chapter, min(_PART_WORDS, place))
         else:
             bounds = [(0, len(chapter.paragraphs))]

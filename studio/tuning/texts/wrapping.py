@@ -54,9 +54,12 @@ def is_wrapped(lines: Sequence[str], width: int) -> bool:
     n_breaks = len(_breaks(lines))
     if n_breaks < 1 or max(map(len, lines)) > width + _SLACK:
         return False
-    if _n_full(lines, width) < _SHARE_OF_PARAGRAPH * n_breaks - 0.5:
+    n_full = _n_full(lines, width)
+    if n_full == n_breaks:
+        return True
+    if n_full < _SHARE_OF_PARAGRAPH * n_breaks:
         return False
-    return n_breaks < 4 or _n_capitals(lines) <= _MAX_CAPITALS * n_breaks
+    return _n_capitals(lines) <= _MAX_CAPITALS * n_breaks
 
 
 def unwrapped(lines: Sequence[str], hyphens: Hyphens) -> str:
