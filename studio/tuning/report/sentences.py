@@ -9,7 +9,6 @@ from studio.tuning.report.figures import (
     Estimate,
     Forgetting,
     Keystrokes,
-    Likelihood,
     NotMeasured,
     Report,
     Style,
@@ -23,7 +22,10 @@ _COLLAPSED = 0.85
 def verdict(report: Report) -> str:
     """The first line: whether tuning helped, and whether it learned the writer or only the kind."""
     own, personal = report.perplexity.own, report.perplexity.personal
-    figures = _figures(own)
+    figures = (
+        f"perplexity went from {own.base.perplexity:.2f} to {own.tuned.perplexity:.2f}, a ratio of "
+        f"{interval(own.ratio, 3)}"
+    )
     if own.ratio.interval is None:
         return (
             f"Too little to tell: your held-out text has {_count(own.n_tokens, 'token')}. On it "
@@ -41,16 +43,15 @@ def verdict(report: Report) -> str:
             f"Tuning helped: on held-out text of yours {figures}. Whether it learned you, or only "
             "this kind of text, was not measured."
         )
-    against = f"({interval(personal, 3)} times the controls’ ratio; below 1 is yours)"
+    others = report.perplexity.controls
+    against = others[0].name if len(others) == 1 else f"{len(others)} texts by others"
+    times = f"{interval(personal, 3)} times the ratio on {against}"
     if personal.is_below(1):
-        return (
-            f"The model learned you: on held-out text of yours {figures}, and that is more than "
-            f"what it gained on {_others(report)} {against}."
-        )
+        return f"The model learned you: on held-out text of yours {figures}, and that is {times}."
     if personal.is_above(1):
         return (
-            "The model learned this kind of text and nothing personal: it gained more on "
-            f"{_others(report)} than on your held-out text {against}; there {figures}."
+            "The model learned this kind of text and nothing personal, as others gained more: on "
+            f"held-out text of yours {figures}, and that is {times}."
         )
     if personal.interval is None:
         return (
@@ -58,8 +59,8 @@ def verdict(report: Report) -> str:
             "whether it learned you, or only this kind of text."
         )
     return (
-        "The model learned this kind of text, and nothing personal that can be shown: it gained as "
-        f"much on {_others(report)} as on your held-out text {against}; there {figures}."
+        "The model learned this kind of text, and nothing personal that can be shown: on held-out "
+        f"text of yours {figures}, and that is {times}."
     )
 
 
@@ -98,8 +99,8 @@ def on_keystrokes(figure: Keystrokes | NotMeasured) -> str:
     else:
         told = "No difference in keystrokes can be shown"
     return (
-        f"{told}: {percent(figure.base)} saved with the base, {percent(figure.tuned)} tuned, "
-        f"{points(figure.gain)} points."
+        f"{told}: {percent(figure.base)} saved with the base and {percent(figure.tuned)} tuned, a "
+        f"difference of {points(figure.gain)} points."
     )
 
 
@@ -172,13 +173,13 @@ def on_variety(figure: Variety | NotMeasured) -> str:
 
 
 def interval(figure: Estimate, digits: int, *, sign: bool = False) -> str:
-    """The figure and its interval: "0.83, 0.81 to 0.85"."""
+    """The figure and its interval: "0.83 (0.81 to 0.85)"."""
     form = f"{'+' if sign else ''}.{digits}f"
     value = _minus(format(figure.value, form))
     if figure.interval is None:
-        return f"{value}, no interval"
+        return f"{value} (no interval)"
     low, high = (_minus(format(end, form)) for end in figure.interval)
-    return f"{value}, {low} to {high}"
+    return f"{value} ({low} to {high})"
 
 
 def points(share: Estimate) -> str:
@@ -190,18 +191,6 @@ def points(share: Estimate) -> str:
 
 def percent(share: float) -> str:
     return f"{_minus(format(100 * share, '.1f'))}%"
-
-
-def _figures(own: Likelihood) -> str:
-    return (
-        f"perplexity went from {own.base.perplexity:.2f} to {own.tuned.perplexity:.2f} "
-        f"(ratio {interval(own.ratio, 3)})"
-    )
-
-
-def _others(report: Report) -> str:
-    n = len(report.perplexity.controls)
-    return report.perplexity.controls[0].name if n == 1 else f"{n} texts by others"
 
 
 def _listed(names: list[str]) -> str:

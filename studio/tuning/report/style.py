@@ -143,19 +143,27 @@ def _compare(
     others: Sequence[str],
 ) -> Distance:
     own_counts = np.array([one.count(text) for text in own])
-    centre = _profile(own_counts.sum(axis=0))
+    # For each piece the centre of the others. All else is held against each of these as well, so
+    # that the yardstick is no farther away only because its centres have a piece less.
+    centres = [_profile(own_counts.sum(axis=0) - row) for row in own_counts]
     alone = [
-        float(one.distance(_profile(row), _profile(own_counts.sum(axis=0) - row)))
-        for row in own_counts
+        float(one.distance(_profile(row), centre))
+        for row, centre in zip(own_counts, centres, strict=True)
     ]
+
+    def from_centres(counts: Counts) -> Counts:
+        profiles = _profile(counts)
+        mean: Counts = np.mean([one.distance(profiles, centre) for centre in centres], axis=0)
+        return mean
+
     distances, drawn = [], []
     n = min(len(base), len(tuned))
     taken = bootstrap.draws(n, bootstrap.dice())
     for texts in (base, tuned):
         counts = np.array([one.count(text) for text in texts])
-        distances.append(float(one.distance(_profile(counts.sum(axis=0)), centre)))
-        drawn.append(one.distance(_profile(taken @ counts[:n]), centre))
-    theirs = [float(one.distance(_profile(one.count(text)), centre)) for text in others]
+        distances.append(float(from_centres(counts.sum(axis=0))))
+        drawn.append(from_centres(taken @ counts[:n]))
+    theirs = [float(from_centres(one.count(text))) for text in others]
     return Distance(
         one.name,
         one.unit,
