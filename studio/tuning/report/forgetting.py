@@ -20,6 +20,8 @@ from studio.tuning.report.voice import Voice
 N_TOKENS = 128
 _FEWEST_TOKENS = 16
 _AS_IT_IS = Sampling(temperature=1.0, top_k=0, min_p=0.0)
+_NEVER = -1e4
+"""Stands for the logarithm of no probability at all, so that nothing times that is nothing."""
 _ROWS_AT_ONCE = 32
 """Some models have a quarter of a million tokens, so that a row is 2 MB here."""
 
@@ -79,4 +81,4 @@ def _log_softmax(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = rows.astype(np.float64)
     wide -= wide.max(axis=1, keepdims=True)
     wide -= np.log(np.exp(wide).sum(axis=1, keepdims=True))
-    return wide
+    return np.maximum(wide, _NEVER)

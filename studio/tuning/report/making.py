@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from studio.tuning.report import copied, forgetting, keystrokes, samples, style
+from studio.tuning.report.bootstrap import FEWEST
 from studio.tuning.report.copied import TrainingText
 from studio.tuning.report.figures import (
     Estimate,
@@ -22,21 +24,26 @@ from studio.tuning.report.figures import (
     ReportError,
 )
 from studio.tuning.report.perplexity import Block, block, blocks_of, likelihood, personal_gain
-from studio.tuning.report.samples import SAMPLE_WORDS, Sample, openings
+from studio.tuning.report.samples import Sample, openings
 from studio.tuning.report.voice import Asked, Voice
 from studio.tuning.report.words import pieces
 
 _PAIRS = 3
 _MOST_SHARED = 0.02
 """Share of a text's words in runs of 12 that the training text has, above which it isn't unseen."""
-_CHECKED_PIECES = 100
+_CHECKED_PIECES, _CHECKED_WORDS = 100, 200
+
+# What things cost, in tokens that are read: measured with the default model on a processor.
+_PER_BASE_SAMPLE = 7 * forgetting.N_TOKENS
+_PER_CHAR = 15
+_PER_WORD = 5
 
 
 class Effort(StrEnum):
     """How much to measure."""
 
     QUICK = "quick"
-    """A tenth of the samples: no claim about style, and wide intervals."""
+    """A quarter of the samples: no claim about style, and wide intervals."""
     FULL = "full"
 
 
@@ -45,7 +52,6 @@ class Limits:
     """How much of everything is measured, at most."""
 
     own_blocks: int
-    """Of 512 tokens."""
     control_blocks: int
     """Of each control."""
     base_samples: int
@@ -53,9 +59,11 @@ class Limits:
     stretches: int
     stretch_chars: int
     samples: int
-    """Of 200 words, of each model, each after another opening of the held-out text."""
+    """Of each model, each after another opening of the held-out text."""
     after_training: int
     """Samples that go on from openings of the training text."""
+    block_tokens: int = 512
+    sample_words: int = 200
 
     @staticmethod
     def of(effort: Effort) -> Limits:
@@ -120,7 +128,7 @@ def make_report(
         limits or Limits.of(effort),
         on_progress,
     )
-    compared, notes = making.fit_to_compare(controls)
+    compared = making.fit_to_compare(controls)
     making.plan(compared)
     perplexity = making.perplexity(compared)
     forgot = making.forgetting()
@@ -147,10 +155,10 @@ def make_report(
         ),
         copied=copied.measure(making.train, making.own, base, tuned, worst),
         variety=samples.variety(
-            base_texts, tuned_texts, pieces(making.own, SAMPLE_WORDS, len(base))
+            base_texts, tuned_texts, pieces(making.own, making.limits.sample_words, len(base))
         ),
         samples=_pairs(base, tuned),
-        notes=tuple(notes),
+        notes=tuple(making.notes),
     )
 
 
@@ -169,45 +177,49 @@ class _Making:
         self.base, self.tuned = base, tuned
         self.own, self.train, self.limits = own, train, limits
         self._on_progress = on_progress
-        self._done, self._total, self._what = 0.0, 1.0, ""
+        self.notes: list[str] = []
+        self._done = 0.0
 
-    def fit_to_compare(self, controls: Sequence[Control]) -> tuple[list[Control], list[str]]:
-        """The controls that can be used, and sentences about those that can't."""
-        fit, notes = [], []
+    def fit_to_compare(self, controls: Sequence[Control]) -> list[Control]:
+        """The controls that can be used; the others are told in `notes`."""
+        fit = []
         for control in controls:
             self.base.check()
             shared = self._shared([control.text])
             if not control.text.strip():
-                notes.append(f"The control ‘{control.name}’ was left out: it is empty.")
+                self.notes.append(f"The control ‘{control.name}’ was left out: it is empty.")
             elif shared > _MOST_SHARED:
-                notes.append(
+                self.notes.append(
                     f"The control ‘{control.name}’ was left out: {shared:.0%} of it stands in the "
                     "training text."
                 )
             else:
                 fit.append(control)
         if (shared := self._shared(self.own)) > _MOST_SHARED:
-            notes.append(
+            self.notes.append(
                 f"{shared:.0%} of the held-out text stands in the training text, too, so the "
                 "figures are better than on a new text."
             )
-        return fit, notes
+        return fit
 
     def _shared(self, texts: Sequence[str]) -> float:
-        checked = pieces(texts, SAMPLE_WORDS, _CHECKED_PIECES) or texts
+        checked = pieces(texts, _CHECKED_WORDS, _CHECKED_PIECES) or texts
         return self.train.overlap(checked).copied
 
     def plan(self, controls: Sequence[Control]) -> None:
-        """Estimate what there is to do, in tokens; one that is written costs as much as ten read.
+        """Estimate what there is to do.
 
         What is not done after all, such as blocks that a short text does not have, is jumped over.
         """
         limits = self.limits
+        self._per_block = 2 * limits.block_tokens
+        self._per_stretch = _PER_CHAR * limits.stretch_chars
+        self._per_sample = _PER_WORD * limits.sample_words
         self._total = float(
-            _BLOCK_COST * (limits.own_blocks + limits.control_blocks * len(controls))
-            + _BASE_SAMPLE_COST * limits.base_samples
-            + _STRETCH_COST * limits.stretches
-            + _SAMPLE_COST * (2 * limits.samples + limits.after_training)
+            self._per_block * (limits.own_blocks + limits.control_blocks * len(controls))
+            + _PER_BASE_SAMPLE * limits.base_samples
+            + self._per_stretch * limits.stretches
+            + self._per_sample * (2 * limits.samples + limits.after_training)
         )
 
     def tell(self, what: str, done: float = 0.0) -> None:
@@ -222,7 +234,13 @@ class _Making:
         by_control = [
             (c.name, self._blocks(c.name, [c.text], self.limits.control_blocks)) for c in controls
         ]
-        compared = [(name, blocks) for name, blocks in by_control if blocks]
+        compared = [(name, blocks) for name, blocks in by_control if len(blocks) >= FEWEST]
+        self.notes += [
+            f"The control ‘{name}’ was left out: it is too short, and at least {FEWEST} blocks of "
+            f"{self.limits.block_tokens} tokens are needed."
+            for name, blocks in by_control
+            if len(blocks) < FEWEST
+        ]
         own = likelihood("Your held-out text", own_blocks)
         personal: Estimate | NotMeasured = NotMeasured(
             "There is no text by others to compare with. Add control texts of the same kind."
@@ -235,11 +253,17 @@ class _Making:
     def _blocks(self, name: str, texts: Sequence[str], n: int) -> list[Block]:
         self.tell(f"Reading {name}")
         found = []
-        size = min(512, self.base.engine.capabilities.n_ctx)
+        size = min(self.limits.block_tokens, self.base.engine.capabilities.n_ctx)
         for text in blocks_of(texts, lambda t: len(self.base.engine.tokenize(t)), n, size):
-            found.append(block(self.base.score(text), self.tuned.score(text)))
-            self.tell(f"Reading {name}", _BLOCK_COST)
-        self.tell(f"Reading {name}", _BLOCK_COST * (n - len(found)))
+            read = block(self.base.score(text), self.tuned.score(text))
+            if not (math.isfinite(read.base) and math.isfinite(read.tuned)):
+                raise ReportError(
+                    "The model does not answer with numbers, so nothing can be measured. The "
+                    "adapter or the model file is damaged."
+                )
+            found.append(read)
+            self.tell(f"Reading {name}", self._per_block)
+        self.tell(f"Reading {name}", self._per_block * (n - len(found)))
         return found
 
     def forgetting(self) -> Forgetting | NotMeasured:
@@ -249,7 +273,7 @@ class _Making:
             self.base,
             self.tuned,
             self.limits.base_samples,
-            lambda: self.tell(what, _BASE_SAMPLE_COST),
+            lambda: self.tell(what, _PER_BASE_SAMPLE),
         )
 
     def keystrokes(self) -> Keystrokes | NotMeasured:
@@ -261,7 +285,7 @@ class _Making:
             self.own,
             self.limits.stretches,
             self.limits.stretch_chars,
-            lambda: self.tell(what, _STRETCH_COST),
+            lambda: self.tell(what, self._per_stretch),
         )
 
     def samples(
@@ -272,7 +296,11 @@ class _Making:
         def write(voice: Voice, after: Sequence[str], n: int) -> list[Sample]:
             self.tell("Writing samples")
             return samples.write(
-                voice, after, n, lambda: self.tell("Writing samples", _SAMPLE_COST)
+                voice,
+                after,
+                n,
+                self.limits.sample_words,
+                lambda: self.tell("Writing samples", self._per_sample),
             )
 
         return (
@@ -280,12 +308,6 @@ class _Making:
             write(self.tuned, prompts, self.limits.samples),
             write(self.tuned, from_training, self.limits.after_training),
         )
-
-
-_BLOCK_COST = 2 * 512
-_BASE_SAMPLE_COST = 12 * forgetting.N_TOKENS
-_STRETCH_COST = 7_000
-_SAMPLE_COST = 2_000
 
 
 def _pairs(base: Sequence[Sample], tuned: Sequence[Sample]) -> tuple[Pair, ...]:

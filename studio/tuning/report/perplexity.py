@@ -17,7 +17,6 @@ from studio.tuning.report import bootstrap
 from studio.tuning.report.figures import Estimate, Likelihood, Surprise
 from studio.tuning.report.places import spread
 
-BLOCK_TOKENS = 512
 _SAMPLE_CHARS = 20_000
 
 
@@ -32,7 +31,7 @@ class Block:
 
 
 def blocks_of(
-    texts: Sequence[str], count: Callable[[str], int], n: int, n_tokens: int = BLOCK_TOKENS
+    texts: Sequence[str], count: Callable[[str], int], n: int, n_tokens: int
 ) -> list[str]:
     """At most `n` pieces of `texts`, evenly spread, each of `n_tokens` tokens or a little less.
 

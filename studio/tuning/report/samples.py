@@ -14,7 +14,6 @@ from studio.tuning.report.places import spread
 from studio.tuning.report.voice import Voice
 from studio.tuning.report.words import cut, words
 
-SAMPLE_WORDS = 200
 _OPENING_WORDS = 80
 _LONGEST_OPENING = 1_500
 """Characters; what a paragraph has more is cut before a sentence."""
@@ -63,20 +62,21 @@ def write(
     voice: Voice,
     prompts: Sequence[str],
     n_samples: int,
+    n_words: int,
     on_sample: Callable[[], None] = lambda: None,
 ) -> list[Sample]:
-    """`n_samples` of `SAMPLE_WORDS`, after the prompts in turn, each with its own seed.
+    """`n_samples` of `n_words` each, after the prompts in turn, each with its own seed.
 
     A model may end a text early. Then it is asked again, until it has written as many words or
     was asked twice as often; `on_sample` is called after each of the first `n_samples`.
     """
     samples: list[Sample] = []
-    left = n_samples * SAMPLE_WORDS
+    left = n_samples * n_words
     for seed in range(2 * n_samples if prompts else 0):
         if left <= 0:
             break
         prompt = prompts[seed % len(prompts)]
-        text = _continued(voice, prompt, seed)
+        text = _continued(voice, prompt, seed, n_words)
         samples.append(Sample(prompt, seed, text))
         left -= len(words(text))
         if seed < n_samples:
@@ -84,17 +84,17 @@ def write(
     return samples
 
 
-def _continued(voice: Voice, prompt: str, seed: int) -> str:
-    """`SAMPLE_WORDS` words, or what there is when the text ends."""
+def _continued(voice: Voice, prompt: str, seed: int, n_words: int) -> str:
+    """`n_words` words, or what there is when the text ends."""
     text = ""
     sampling = replace(presets()["story"], seed=seed)
-    request = Request(prompt, max_tokens=SAMPLE_WORDS * _TOKENS_PER_WORD, sampling=sampling)
+    request = Request(prompt, max_tokens=n_words * _TOKENS_PER_WORD, sampling=sampling)
     for event in voice.stream(request):
         if isinstance(event, Piece):
             text += event.text
-            if len(words(text)) > SAMPLE_WORDS:  # one more, as the last may not be whole
+            if len(words(text)) > n_words:  # one more, as the last may not be whole
                 break
-    return cut(text, SAMPLE_WORDS)
+    return cut(text, n_words)
 
 
 def distinct(texts: Sequence[str], n_words: int) -> Distinct:

@@ -161,7 +161,9 @@ def on_copied(figure: Copied | NotMeasured) -> str:
     verb = "was" if figure.n_runs == 1 else "were"
     if warned := warnings_on(figure):
         return f"{told} {verb} copied. {' '.join(warned)}"
-    return f"{told} {verb} copied, all after openings of the training text itself."
+    if figure.tuned.copied > 0:
+        return f"{told} {verb} copied, no more than is usual."
+    return f"{told} {verb} copied, only after openings of the training text itself."
 
 
 def on_variety(figure: Variety | NotMeasured) -> str:

@@ -32,6 +32,11 @@ def test_divergence_of_many_rows_is_that_of_each() -> None:
     assert divergence(base, tuned) == pytest.approx(single)
 
 
+def test_a_token_that_can_never_come_adds_nothing() -> None:
+    base = np.array([[0.0, 0.0, -np.inf]], np.float32)
+    assert divergence(base, base) == pytest.approx([0.0])
+
+
 def test_what_was_forgotten_is_a_mean_over_tokens() -> None:
     figure = forgetting.summarised([Moved(100, 10.0), Moved(300, 90.0)] * 5)
     assert isinstance(figure, Forgetting)

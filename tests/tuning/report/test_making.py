@@ -25,7 +25,6 @@ from studio.tuning.report.figures import (
     Forgetting,
     Keystrokes,
     NotMeasured,
-    Variety,
 )
 from studio.tuning.report.page import as_html, as_text
 from tests.tuning.report.made_texts import BREATHLESS, CURT, written_by
@@ -35,9 +34,11 @@ LEAST = Limits(
     control_blocks=8,
     base_samples=1,
     stretches=1,
-    stretch_chars=30,
+    stretch_chars=20,
     samples=2,
     after_training=1,
+    block_tokens=48,
+    sample_words=20,
 )
 OWN = [
     Passage("One", written_by(BREATHLESS, 2_000, 1)),
@@ -48,6 +49,7 @@ CONTROLS = [
     Control("Curt", written_by(CURT, 4_000, 4)),
     Control("Leaked", TRAIN[0].text),
     Control("Empty", " \n"),
+    Control("Short", written_by(CURT, 60, 5)),
 ]
 
 
@@ -83,12 +85,13 @@ def test_a_random_adapter_is_reported_as_the_harm_it_is(engine: LlamaEngine, ada
     assert isinstance(report.perplexity.personal, Estimate)
     assert any("‘Leaked’ was left out" in note for note in report.notes)
     assert any("‘Empty’ was left out" in note for note in report.notes)
+    assert any("‘Short’ was left out" in note for note in report.notes)
     assert isinstance(report.forgetting, Forgetting)
     assert report.forgetting.divergence.value > 0.01
     assert isinstance(report.keystrokes, Keystrokes)
     assert isinstance(report.style, NotMeasured)
     assert isinstance(report.copied, Copied)
-    assert isinstance(report.variety, Variety)
+    assert isinstance(report.variety, NotMeasured)
     assert len(report.samples) == 2
     assert report.samples[0].base != report.samples[0].tuned
     assert Report.from_json(report.to_json()) == report
@@ -103,10 +106,7 @@ def test_a_random_adapter_is_reported_as_the_harm_it_is(engine: LlamaEngine, ada
 
 @pytest.mark.slow
 def test_an_adapter_without_strength_did_not_help(engine: LlamaEngine, adapter: Path) -> None:
-    nothing = Limits(9, 8, 1, 1, 30, 1, 0)
-    report = make_report(
-        engine, adapter=adapter, own=OWN, train=TRAIN, strength=0.0, limits=nothing
-    )
+    report = make_report(engine, adapter=adapter, own=OWN, train=TRAIN, strength=0.0, limits=LEAST)
     assert report.perplexity.own.ratio.value == pytest.approx(1.0, abs=1e-3)
     assert "helped:" not in report.verdict
     assert isinstance(report.forgetting, Forgetting)
@@ -141,7 +141,7 @@ def test_held_out_text_that_was_trained_on_is_told(engine: LlamaEngine, adapter:
         adapter=adapter,
         own=[TRAIN[0]],
         train=TRAIN,
-        limits=Limits(1, 0, 0, 0, 30, 0, 0),
+        limits=Limits(1, 0, 0, 0, 30, 0, 0, block_tokens=32),
     )
     assert any("stands in the training text" in note for note in report.notes)
     assert report.verdict.startswith("Too little to tell")

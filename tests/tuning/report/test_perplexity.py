@@ -138,4 +138,4 @@ def test_a_text_without_spaces_is_cut_too() -> None:
 
 
 def test_texts_of_nothing_have_no_blocks() -> None:
-    assert blocks_of(["", " \n "], count, 10) == []
+    assert blocks_of(["", " \n "], count, 10, 128) == []
