@@ -69,7 +69,7 @@ from studio.tuning.texts import (
     TextsError,
     Work,
     find_texts,
-    passes_of,
+    passes,
     prepare,
     read_work,
 )
@@ -232,15 +232,17 @@ class _Work:
     def _documents(
         self, works: Sequence[Work], encode: Encode, frame: Frame, name: str
     ) -> Documents:
-        pieces = []
+        pieces: list[tuple[list[int], float, int]] = []
         for at, work in enumerate(works):
             self._tell(Doing("texts", at / len(works), f"Counting the tokens of {work.title}"))
             for chapter in work.chapters:
                 self._breathe()
                 text = _text_of(chapter)
-                for tokens in cut(text, encode, self._job.recipe.n_ctx, frame):
-                    if len(tokens) > 1:  # nothing can be learned from a lone one
-                        pieces.append((tokens, work.loss_weight, at))
+                pieces += [
+                    (tokens, work.loss_weight, at)
+                    for tokens in cut(text, encode, self._job.recipe.n_ctx, frame)
+                    if len(tokens) > 1  # nothing can be learned from a lone one
+                ]
         if not pieces:
             raise TuningError(f"Nothing is left of the {name} texts. Add more of them.")
         return Documents.of(pieces)
@@ -283,7 +285,7 @@ class _Work:
 
     def _passes_of(self, documents: Documents, kept: _Kept) -> NDArray[np.float64]:
         recipe = self._job.recipe
-        n_passes = np.array(passes_of(kept.n_words, recipe.passes, recipe.balance))
+        n_passes = np.array(passes(kept.n_words, recipe.passes, recipe.balance))
         found: NDArray[np.float64] = n_passes[documents.works]
         return found
 
@@ -327,7 +329,7 @@ class _Work:
         """Save the adapter as PEFT has it, with the name and the hash of its base."""
         part = target.with_name(f".{target.name}")
         shutil.rmtree(part, ignore_errors=True)
-        trainer.peft.save_pretrained(part)
+        trainer.peft.save_pretrained(str(part))
         config = json.loads((part / export.CONFIG).read_text("utf-8"))
         config["base_model_name_or_path"] = base.path.name
         config["revision"] = base.sha256
@@ -350,7 +352,7 @@ class _Work:
                         progress.base_sample = self._continued(client, prompt, ())
                     tuned = progress.base_sample
                     if progress.step:
-                        trainer.peft.save_pretrained(folder)
+                        trainer.peft.save_pretrained(str(folder))
                         adapter = export.write_adapter(
                             folder, base, folder / runs.ADAPTER, name="sample"
                         )

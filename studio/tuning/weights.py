@@ -72,7 +72,7 @@ def _in_4_bits(model: PreTrainedModel, base: BaseModel) -> PreTrainedModel:
     """Through a copy on disk: bitsandbytes can't take the weights of a GGUF (QLoRA, 2305.14314)."""
     from transformers import BitsAndBytesConfig
 
-    config = BitsAndBytesConfig(
+    config = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

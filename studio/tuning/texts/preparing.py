@@ -178,7 +178,7 @@ def preview(prepared: Prepared, n_epochs: float, exponent: float = 0.5) -> tuple
     n_passes = dict(
         zip(
             [work.path for work in prepared.train],
-            passes(prepared.train, n_epochs, exponent),
+            passes([work.n_words for work in prepared.train], n_epochs, exponent),
             strict=True,
         )
     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.tuning.texts.works import Work
-
 MAX_PASSES = 4.0
 
 
 def passes(
-    works: Sequence[Work],
+    n_words: Sequence[int],
     n_epochs: float,
     exponent: float = 0.5,
     max_passes: float = MAX_PASSES,
 ) -> tuple[float, ...]:
-    """How often each of `works` is read, in as many words as `n_epochs` over all of them have.
+    """How often each of some works is read, in as many words as `n_epochs` over all of them have.
+
+    `n_words` are their lengths.
 
     Temperature sampling: a work's share of the words that are read goes with its length to the
     power of `exponent`, from 0 (each work the same share) to 1 (each work `n_epochs` times). None
@@ -23,7 +23,7 @@ def passes(
     """
     if not 0 <= exponent <= 1:
         raise ValueError(f"exponent is {exponent}, not from 0 to 1")
-    sizes = [work.n_words for work in works]
+    sizes = list(n_words)
     left = min(n_epochs, max_passes) * sum(sizes)
     made = [0.0] * len(sizes)
     free = [i for i, size in enumerate(sizes) if size]
