@@ -125,9 +125,7 @@ def prepare(
         for work in steps.each(gathered(each for each in read if each.path not in of_report), 0.35)
     ]
     report = [
-        repaired(work, cleaning, removals, steps.breathe)
-        for work in read
-        if work.path in of_report
+        repaired(work, cleaning, removals, steps.breathe) for work in read if work.path in of_report
     ]
     works = [work for work in _weighted(works, weights or {}) if work.chapters]
     report = [work for work in report if work.chapters]
