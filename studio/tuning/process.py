@@ -115,18 +115,24 @@ class _Kept:
 
 
 def main(folder: Path) -> int:
-    """Work on the run in `folder`; 0 when it is done, 1 when it is not."""
+    """Work on the run in `folder` in the background; the exit code."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.captureWarnings(True)
     step_back()
+    signal.signal(signal.SIGTERM, _on_term)
+    return work_on(folder)
+
+
+def work_on(folder: Path) -> int:
+    """Work on the run in `folder` until an end is told; 0 when it is done, 1 when it is not."""
     lock = filelock.FileLock(folder / runs.LOCK)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         log.info("another process works on %s", folder)
         return 1
-    signal.signal(signal.SIGTERM, _on_term)
     with lock, Lines(folder / runs.EVENTS) as lines:
         try:
             lines.tell(Finished(_Work(Run(folder), lines.tell).work()))
