@@ -68,7 +68,7 @@ class Limits:
     @staticmethod
     def of(effort: Effort) -> Limits:
         if effort is Effort.QUICK:
-            return Limits(16, 8, 8, 8, 200, 6, 2)
+            return Limits(16, 8, 8, 8, 120, 6, 2)
         return Limits(64, 24, 24, 16, 250, 26, 6)
 
 
@@ -110,9 +110,9 @@ def make_report(
     of at most a block of text.
 
     With the 135M default model and three controls, on processor cores that read 120 tokens a second
-    each: quick takes about 15 minutes of one core, full 45; half of that on two cores that have
-    nothing else to do. A model of ten times the size takes ten times as long. Memory: twice 128
-    rows of logits (50 MB; 270 MB with a vocabulary of 262,000).
+    each: quick takes about 16 minutes of one core (measured), full about 50 (reckoned); less time
+    with more cores. A model of ten times the size takes ten times as long. Memory: twice 128 rows
+    of logits (50 MB; 270 MB with a vocabulary of 262,000).
 
     Raises `ReportError` (no held-out text), `ReportStopped`, and the engine's `EngineError`.
     """
@@ -138,7 +138,7 @@ def make_report(
         openings([passage.text for passage in train], making.limits.after_training),
     )
     base_texts, tuned_texts = [s.text for s in base], [s.text for s in tuned]
-    making.tell("Comparing styles")
+    making.tell_last("Comparing styles")
     whole_own = [*(passage.text for passage in train), *making.own]
     return Report(
         made=(made or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -226,6 +226,10 @@ class _Making:
         """So much more is done; `what` is what follows."""
         self._done += done
         self._on_progress(min(1.0, self._done / self._total), what)
+
+    def tell_last(self, what: str) -> None:
+        """All is done but `what`, which takes seconds."""
+        self.tell(what, self._total - self._done)
 
     def perplexity(self, controls: Sequence[Control]) -> Perplexity:
         own_blocks = self._blocks("your held-out text", self.own, self.limits.own_blocks)
