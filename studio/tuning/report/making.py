@@ -110,9 +110,9 @@ def make_report(
     of at most a block of text.
 
     With the 135M default model and three controls, on processor cores that read 120 tokens a second
-    each: quick takes about 16 minutes of one core (measured), full about 50 (reckoned); less time
-    with more cores. A model of ten times the size takes ten times as long. Memory: twice 128 rows
-    of logits (50 MB; 270 MB with a vocabulary of 262,000).
+    each: quick takes about 16 minutes of one core and full about 50, reckoned from one measured run
+    of 18; less time with more cores. A model of ten times the size takes ten times as long. Memory:
+    twice 128 rows of logits (50 MB; 270 MB with a vocabulary of 262,000).
 
     Raises `ReportError` (no held-out text), `ReportStopped`, and the engine's `EngineError`.
     """
