@@ -131,7 +131,7 @@ DARK = Colours(
 
 _DARKER = 140
 """In percent: what Fusion draws edges with is the ground made so much darker."""
-_FIELDS = ("QCheckBox", "QLineEdit", "QAbstractSpinBox")
+_FIELDS = ("QCheckBox", "QRadioButton", "QLineEdit", "QAbstractSpinBox")
 
 WRITING_FONTS = (
     "Literata",

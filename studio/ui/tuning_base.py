@@ -134,7 +134,6 @@ def _inspected(path: Path) -> Known:
     kept = "16 or 32 bits" if base.full_precision else "fewer bits (quantized)"
     return Known(
         path,
-        f"{base.name}: {base.n_params / 1e6:,.0f} million weights in {base.n_layers} layers, kept "
-        f"in {kept}.",
+        f"{base.n_params / 1e6:,.0f} million weights in {base.n_layers} layers, kept in {kept}.",
         _LOADING_FACTOR * base.n_params + _RUNTIME_BYTES,
     )

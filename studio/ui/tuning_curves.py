@@ -19,6 +19,10 @@ ABOUT = (
 )
 
 
+_AXES = {"bottom": "Thousand tokens read", "left": "Nats a token"}
+_THOUSAND = 1000.0
+
+
 class Curves(QWidget):
     """Training loss, held-out loss and the base's, over the tokens that were read."""
 
@@ -33,10 +37,6 @@ class Curves(QWidget):
         self._plot.setToolTip(ABOUT)
         self._plot.setAccessibleName("Curves of training and held-out loss")
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._plot.setLabel("bottom", "Tokens read")
-        self._plot.setLabel("left", "Nats a token")
-        self._plot.getAxis("bottom").enableAutoSIPrefix(True)
-        self._plot.getAxis("left").enableAutoSIPrefix(False)
         self._plot.getAxis("left").setWidth(52)
         self._training: Any = self._plot.plot(name="training")
         self._base: Any = self._plot.plot(name="base, held out")
@@ -58,12 +58,14 @@ class Curves(QWidget):
         """Draw what there is by now."""
         self._state = state
         x, y = state.smoothed()
-        self._training.setData(x, y)
+        self._training.setData([each / _THOUSAND for each in x], y)
         tries = state.tries
-        self._held_out.setData([each.n_tokens for each in tries], [each.nats for each in tries])
+        self._held_out.setData(
+            [each.n_tokens / _THOUSAND for each in tries], [each.nats for each in tries]
+        )
         end = max([*x[-1:], *(each.n_tokens for each in tries)], default=0)
         level = [tries[0].base_nats] * 2 if tries else []
-        self._base.setData([0, max(1, end)] if tries else [], level)
+        self._base.setData([0, max(1, end / _THOUSAND)] if tries else [], level)
         self._plot.setAccessibleDescription(self.words)
 
     @property
@@ -106,8 +108,8 @@ class Curves(QWidget):
             axis = self._plot.getAxis(name)
             axis.setPen(pg.mkPen(colours.edge))
             axis.setTextPen(pg.mkPen(colours.grey))
-            axis.labelStyle = {"color": colours.grey}
-            axis.setLabel(**axis.labelStyle)
+            axis.enableAutoSIPrefix(False)
+            axis.setLabel(_AXES[name], color=colours.grey)
         self._plot.showGrid(x=False, y=True, alpha=0.15)
         training, base, held_out = colours.grey, colours.text, colours.accent
         self._training.setPen(pg.mkPen(training, width=1.2))
@@ -116,16 +118,16 @@ class Curves(QWidget):
         self._held_out.setSymbolBrush(held_out)
         self._held_out.setSymbolPen(held_out)
         self._key.setText(
-            f'<span style="color:{held_out}">●—</span> your held-out text &nbsp; '
-            f'<span style="color:{base}">- -</span> the base on it &nbsp; '
-            f'<span style="color:{training}">—</span> training'
+            f'<span style="color:{held_out}">●</span>&nbsp;held&nbsp;out &nbsp; '
+            f'<span style="color:{base}">- -</span>&nbsp;base&nbsp;on&nbsp;it &nbsp; '
+            f'<span style="color:{training}">—</span>&nbsp;training'
         )
 
     def _point(self, at: QPointF) -> None:
         box = self._plot.getPlotItem().getViewBox()
         if not box.sceneBoundingRect().contains(at):
             return
-        figures = self.figures_at(box.mapSceneToView(at).x())
+        figures = self.figures_at(box.mapSceneToView(at).x() * _THOUSAND)
         if figures:
             place = self._plot.mapToGlobal(self._plot.mapFromScene(at))
             QToolTip.showText(place, figures, self._plot)

@@ -94,9 +94,10 @@ def _ready(missing: Callable[[], str | None]) -> str | None:
     """What is missing; if nothing is, the libraries are loaded, which takes a second."""
     sentence = missing()
     if sentence is None:
-        import pyqtgraph  # type: ignore[import-untyped]  # noqa: F401
-
-        import studio.ui.tuning_room  # noqa: F401
+        try:
+            import studio.ui.tuning_room  # noqa: F401
+        except ImportError as error:
+            return f"Tuning needs {error.name}, which this installation does not have."
     return sentence
 
 

@@ -228,6 +228,8 @@ def duration(seconds: float) -> str:
         return "under a minute"
     if minutes < 60:
         return count(minutes, "minute")
+    if minutes % 60 == 0:
+        return count(minutes // 60, "hour")
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 

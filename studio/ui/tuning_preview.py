@@ -25,7 +25,7 @@ from studio.ui.background import in_background, on_gui_thread
 from studio.ui.tuning_parts import MARGIN_PX, NARROWEST_PX, Buttons, Complaint, button, count, words
 
 if TYPE_CHECKING:
-    from studio.tuning.texts import Prepared, Progress, Source
+    from studio.tuning.texts import Prepared, Progress, Removed, Source
 
 _YIELD_S = 0.001
 _TOLD_EVERY_S = 0.1
@@ -57,12 +57,14 @@ class Preview(QWidget):
         self._doing = words(name="What is done now")
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
+        self._bar.setFormat("%p %")
         self._bar.setAccessibleName("How far the reading is")
         self._bar.setToolTip("How far the reading is")
         self._complaint = Complaint()
         self._figures = words(name="How much there is")
         self._cautions = words(name="What to know before training")
         self._tree = _tree()
+        self._rest = QWidget()  # in the place of the tree
         self._enough = button("Sto&p", "Read no further and go back", self.stop)
         self._back = button("&Back", "Back to the settings", self.back_wanted.emit)
         self._start = button("Start t&uning", "Train on these texts", self.start_wanted.emit)
@@ -74,6 +76,7 @@ class Preview(QWidget):
         ):  # fmt: skip
             column.addWidget(widget)
         column.addWidget(self._tree, 1)
+        column.addWidget(self._rest, 1)
         column.addWidget(Buttons(self._enough, self._back, self._start))
         self.setMinimumWidth(NARROWEST_PX)
         self.setFocusProxy(self._tree)
@@ -134,6 +137,7 @@ class Preview(QWidget):
         self._complaint.say(str(error))
         for widget in (self._figures, self._cautions, self._tree, self._start):
             widget.hide()
+        self._rest.show()
 
     def _show(self, found: _Looked, turn: int) -> None:
         if turn != self._turn:
@@ -150,14 +154,17 @@ class Preview(QWidget):
         cautions = [caution.sentence for caution in found.prepared.cautions]
         self._cautions.setText("\n".join(f"•  {each}" for each in cautions))
         self._cautions.setVisible(bool(cautions))
-        self._tree.addTopLevelItems([_item(source) for source in found.sources])
+        items = [_item(source) for source in found.sources]
+        self._tree.addTopLevelItems(items)
+        for item in items:
+            _spanned(item)
         if first := self._tree.topLevelItem(0):
             self._tree.setCurrentItem(first)
             first.setExpanded(len(found.sources) == 1)
         self._tree.setFocus()
 
     def _show_reading(self, reading: bool) -> None:
-        at_work: tuple[QWidget, ...] = (self._doing, self._bar, self._enough)
+        at_work: tuple[QWidget, ...] = (self._doing, self._bar, self._rest, self._enough)
         found: tuple[QWidget, ...] = (
             self._figures, self._cautions, self._tree, self._back, self._start
         )  # fmt: skip
@@ -187,8 +194,7 @@ def _tree() -> QTreeWidget:
     tree.setHeaderLabels(["Text", "Words", "Passes"])
     tree.setAccessibleName("What will be trained on")
     tree.setToolTip("Each text; open one to see what is held out of it, and what was removed")
-    tree.setWordWrap(True)
-    tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    tree.setTextElideMode(Qt.TextElideMode.ElideRight)
     tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setIndentation(14)
@@ -196,7 +202,7 @@ def _tree() -> QTreeWidget:
     header = tree.header()
     header.setStretchLastSection(False)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column, widest in ((1, "1,234,567"), (2, "Passes")):
+    for column, widest in ((1, "9,999,999"), (2, "Passes")):
         tree.headerItem().setTextAlignment(column, _RIGHT)
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         header.resizeSection(column, tree.fontMetrics().horizontalAdvance(widest) + 18)
@@ -222,18 +228,33 @@ def _item(source: Source) -> QTreeWidgetItem:
             [_row([each.title or "Untitled", f"{each.n_words:,}", ""]) for each in chapters]
         )
         item.addChild(part)
-    for removed in source.removed:
-        n = count(removed.n_passages, "place")
-        tip = removed.kind.about
-        part = _row([f"Removed: {removed.kind.label} ({n})", f"−{removed.n_words:,}", ""], tip)
-        part.addChildren([_row([f"“{each}”", "", ""], each) for each in removed.examples])
-        item.addChild(part)
+    if source.removed:
+        n_words = sum(removed.n_words for removed in source.removed)
+        gone = _row(["Removed", f"−{n_words:,}", ""], "What is cleaned away, and what is mended")
+        gone.addChildren([_removed(each) for each in source.removed])
+        item.addChild(gone)
     return item
+
+
+def _removed(removed: Removed) -> QTreeWidgetItem:
+    """What was cleaned away of one kind, with examples."""
+    much = f"{count(removed.n_passages, 'place')}, {count(removed.n_words, 'word')}"
+    item = _row([f"{removed.kind.label}: {much}"], removed.kind.about)
+    item.addChildren([_row([f"“{each}”"], each) for each in removed.examples])
+    return item
+
+
+def _spanned(item: QTreeWidgetItem) -> None:
+    """What has no figures takes the room of their columns. Only once it is in its tree."""
+    for at in range(item.childCount()):
+        if (child := item.child(at)) is not None:
+            child.setFirstColumnSpanned(child.columnCount() == 1)
+            _spanned(child)
 
 
 def _row(texts: Sequence[str], tip: str = "") -> QTreeWidgetItem:
     row = QTreeWidgetItem(list(texts))
     row.setToolTip(0, tip or texts[0])
-    for column in (1, 2):
+    for column in range(1, len(texts)):
         row.setTextAlignment(column, _RIGHT)
     return row

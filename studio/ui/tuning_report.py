@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
+from PySide6.QtGui import QBrush, QColor, QDesktopServices, QTextOption, QTextTable
 from PySide6.QtWidgets import QFileDialog, QFrame, QTextBrowser, QVBoxLayout, QWidget
 
 from studio.tuning import TuningError
 from studio.tuning.run import REPORT_PAGE, Run
 from studio.ui.background import in_background
+from studio.ui.theme import colours_now
 from studio.ui.tuning_parts import MARGIN_PX, NARROWEST_PX, Buttons, Complaint, button, head
 
 _DOCUMENT_MARGIN_PX = 10
@@ -28,6 +29,7 @@ class ReportView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._run: Run | None = None
+        self._html = ""
         self._name = head("")
         self._page = QTextBrowser()
         self._page.setAccessibleName("Report of the tuning")
@@ -35,6 +37,8 @@ class ReportView(QWidget):
         self._page.setOpenExternalLinks(True)
         self._page.setTabChangesFocus(True)
         self._page.setFrameShape(QFrame.Shape.NoFrame)
+        # A table that is too wide is scrolled; words cut in two can't be read.
+        self._page.setWordWrapMode(QTextOption.WrapMode.WordWrap)
         self._page.document().setDocumentMargin(_DOCUMENT_MARGIN_PX)
         self._complaint = Complaint()
         self._use = button("&Use it", "Write with this adapter from now on", self._use_it)
@@ -79,6 +83,7 @@ class ReportView(QWidget):
         self._run = run
         self._name.setText(name)
         self._complaint.say("")
+        self._html = ""
         self._page.setPlainText("Reading the report…")
         self._use.setEnabled(False)
         in_background(
@@ -90,8 +95,24 @@ class ReportView(QWidget):
 
     def _show(self, run: Run, page: str, has_adapter: bool) -> None:
         if run is self._run:
-            self._page.setHtml(page)
+            self._html = page
             self._use.setEnabled(has_adapter)
+            self._paint()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self._html:
+            self._paint()
+
+    def _paint(self) -> None:
+        """Qt paints the lines of tables as bright as text, whatever the page says."""
+        self._page.setHtml(self._html)
+        edge = QBrush(QColor(colours_now().edge))
+        for frame in self._page.document().rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                lines = frame.format()
+                lines.setBorderBrush(edge)
+                frame.setFormat(lines)
 
     def _failed(self, run: Run, error: Exception) -> None:
         if not isinstance(error, TuningError | OSError):

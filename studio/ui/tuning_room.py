@@ -41,7 +41,7 @@ class TuningRoom(QWidget):
         self._looked = False
         self._looking = False
         self._beginning = False
-        self._leads = True  # to what is at work, until the writer goes somewhere
+        self._leads = True  # to what wants to be seen, until the writer goes somewhere
         self.setup = Setup(Around(self._home, lambda: model.path, project))
         self.preview = Preview()
         self.running = Running()
@@ -86,7 +86,7 @@ class TuningRoom(QWidget):
         return self._views.currentWidget()
 
     def look(self) -> None:
-        """See which tunings there are; the first time, what is at work is shown."""
+        """See which tunings there are; the first time, what is at work or was cut off is shown."""
         if not self._looking:
             self._looking = True
             in_background(self, lambda: summaries(self._home), done=self._found)
@@ -121,9 +121,11 @@ class TuningRoom(QWidget):
             self.setup.begin(names)
         else:
             self.setup.know_names(names)
-        at_work = next((each for each in found if each.is_running), None)
-        if at_work and self._leads:
-            self.open(at_work)
+        waits = next((each for each in found if each.is_running), None)
+        if waits is None and found and found[0].was_ended:
+            waits = found[0]
+        if waits and self._leads:
+            self.open(waits)
         elif not found and self.view is self.all:
             self._show(self.setup)
 

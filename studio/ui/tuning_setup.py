@@ -258,7 +258,10 @@ class Setup(Page):
         """What is known before the start; the process knows more once it has measured."""
         n_words = self._texts.n_words
         if not self._texts.paths:
-            return "Add texts of yours: from about 20,000 words on, the model learns your own way."
+            return (
+                "Add texts of yours, or drop them here. From about 20,000 words on, a model learns "
+                "your own way of writing."
+            )
         said = []
         if n_words:
             n_tokens = recipe.passes * n_words * _TOKENS_PER_WORD

@@ -146,6 +146,8 @@ class Summary:
     """Seconds since 1970."""
     is_running: bool
     is_done: bool
+    was_ended: bool
+    """From outside, in the middle of its work."""
     sentence: str
     """What its report says first, or how it stands."""
 
@@ -163,21 +165,20 @@ def _summary(run: Run) -> Summary:
     try:
         job = run.job
     except RunError as error:
-        return Summary(run, run.folder.name, "", made_s, False, False, str(error))
+        return Summary(run, run.folder.name, "", made_s, False, False, False, str(error))
     last = _last_event(run.folder / EVENTS)
     running = not isinstance(last, LAST) and run.is_running
     done = run.report is not None
+    ended = not (running or done or last is None or isinstance(last, LAST))
     if running:
         sentence = "It is being worked on."
     elif done:
         sentence = _verdict(run)
     elif isinstance(last, Stopped | Failed):
         sentence = last.sentence
-    elif last is None:
-        sentence = "It has not begun yet."
     else:
-        sentence = GONE
-    return Summary(run, job.name, job.base.name, made_s, running, done, sentence)
+        sentence = GONE if ended else "It has not begun yet."
+    return Summary(run, job.name, job.base.name, made_s, running, done, ended, sentence)
 
 
 def _verdict(run: Run) -> str:
