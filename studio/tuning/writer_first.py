@@ -10,25 +10,25 @@ from pathlib import Path
 from studio.engine import Finished, Priority, Query, Request
 from studio.engine.client import EngineClient, Failed, OnEvent
 from studio.tuning.courtesy import Hold
+from studio.tuning.run import HOLD
 
 HELD_S = 3.0
-"""How long it stands still for one asking; asked again every `AGAIN_S` while somebody waits."""
+"""How long it stands still for one asking; asked again every second while somebody waits."""
 AGAIN_S = 1.0
 AFTER_S = 1.5
 """What is suggested next is mostly asked for within that time."""
 AT_WORK_S = 120.0
 """How long a writer who presses a key is taken to be at work."""
 
-_HOLD = ".hold"
-
 
 class WriterFirst:
     """Knows whether a writer waits, and has the trainings in a folder stand still. Thread-safe."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, again_s: float = AGAIN_S) -> None:
         """`home` holds all runs; while it does not exist, there is nothing to hold up."""
         self._home = home
-        self._hold = Hold(home / _HOLD)
+        self._again_s = again_s
+        self._hold = Hold(home / HOLD)
         self._waiting = 0
         self._until_s = 0.0  # what was asked for when nobody waited, such as by a key
         self._changed = threading.Condition()
@@ -71,7 +71,7 @@ class WriterFirst:
     def _ask_again(self) -> None:
         with self._changed:
             while True:
-                self._changed.wait(AGAIN_S)
+                self._changed.wait(self._again_s)
                 if not self._waiting:
                     self._thread = None
                     return
