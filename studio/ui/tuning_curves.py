@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg  # type: ignore[import-untyped]
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import QLabel, QToolTip, QVBoxLayout, QWidget
 
 from studio.ui.theme import colours_now
@@ -29,12 +30,12 @@ class Curves(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._state = RunState()
+        self._loss: tuple[list[float], list[float]] = ([], [])
         self._plot: Any = pg.PlotWidget()
         self._plot.setFixedHeight(HEIGHT_PX)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
-        self._plot.setToolTip(ABOUT)
         self._plot.setAccessibleName("Curves of training and held-out loss")
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._plot.getAxis("left").setWidth(52)
@@ -42,6 +43,7 @@ class Curves(QWidget):
         self._base: Any = self._plot.plot(name="base, held out")
         self._held_out: Any = self._plot.plot(name="held out", symbol="o", symbolSize=6)
         self._plot.scene().sigMouseMoved.connect(self._point)
+        self._plot.viewport().installEventFilter(self)
         self._key = QLabel()
         self._key.setTextFormat(Qt.TextFormat.RichText)
         self._key.setWordWrap(True)
@@ -57,7 +59,7 @@ class Curves(QWidget):
     def show_state(self, state: RunState) -> None:
         """Draw what there is by now."""
         self._state = state
-        x, y = state.smoothed()
+        x, y = self._loss = state.smoothed()
         self._training.setData([each / _THOUSAND for each in x], y)
         tries = state.tries
         self._held_out.setData(
@@ -74,7 +76,7 @@ class Curves(QWidget):
         state = self._state
         said = []
         if state.steps:
-            said.append(f"training {state.smoothed()[1][-1]:.3f}")
+            said.append(f"training {self._loss[1][-1]:.3f}")
         if state.tries:
             newest = state.tries[-1]
             said.append(f"held out {newest.nats:.3f}, base {newest.base_nats:.3f}")
@@ -83,7 +85,7 @@ class Curves(QWidget):
     def figures_at(self, n_tokens: float) -> str:
         """What the curves say near so many tokens, for a tooltip."""
         lines = []
-        x, y = self._state.smoothed()
+        x, y = self._loss
         if x:
             at = min(range(len(x)), key=lambda i: abs(x[i] - n_tokens))
             lines.append(f"{x[at]:,.0f} tokens read, step {self._state.steps[at].step:,}")
@@ -100,6 +102,12 @@ class Curves(QWidget):
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange:
             self._colour()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            self._point(self._plot.mapToScene(event.pos()))
+            return True  # the scene, which has no tips of its own, would hide it
+        return super().eventFilter(watched, event)
 
     def _colour(self) -> None:
         colours = colours_now()

@@ -65,7 +65,10 @@ class TuningPanel(Panel):
 
     def take_focus(self) -> None:
         """Put the focus into what is shown."""
-        (self._room or self._missing).take_focus()
+        if self._room is not None:
+            self._room.take_focus()
+        else:
+            self._missing.setFocus()
 
     def showEvent(self, event: QShowEvent) -> None:
         """What was missing may have been added."""
@@ -85,9 +88,12 @@ class TuningPanel(Panel):
 
         room = self._room = TuningRoom(self._desk, self._model, self._project)
         room.adapter_wanted.connect(self.adapter_wanted)
+        had_focus = self._missing.hasFocus()
         self._stack.addWidget(room)
         self._stack.setCurrentWidget(room)
         self._missing.hide()
+        if had_focus:
+            room.take_focus()
 
 
 def _ready(missing: Callable[[], str | None]) -> str | None:
@@ -115,6 +121,7 @@ class _Missing(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         from studio.ui.tuning_parts import button
 
         self._sentence = QLabel("Looking for what tuning needs…")
@@ -150,6 +157,3 @@ class _Missing(QWidget):
         self._command.setCursorPosition(0)
         self._command.show()
         self._copy.show()
-
-    def take_focus(self) -> None:
-        self._copy.setFocus()

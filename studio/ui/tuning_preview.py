@@ -15,14 +15,13 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from studio.tuning import TuningError
 from studio.tuning.run import Job
 from studio.ui.background import in_background, on_gui_thread
-from studio.ui.tuning_parts import MARGIN_PX, NARROWEST_PX, Buttons, Complaint, button, count, words
+from studio.ui.tuning_parts import Buttons, Complaint, Page, button, count, words
 
 if TYPE_CHECKING:
     from studio.tuning.texts import Prepared, Progress, Removed, Source
@@ -44,14 +43,14 @@ class _Looked:
     sources: tuple[Source, ...]
 
 
-class Preview(QWidget):
+class Preview(Page):
     """Prepares the texts of a job as its process will, and shows what comes of it."""
 
     start_wanted = Signal()
     back_wanted = Signal()
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("What will be trained on")
         self._turn = 0
         self._stop_it = threading.Event()
         self._doing = words(name="What is done now")
@@ -68,9 +67,7 @@ class Preview(QWidget):
         self._enough = button("Sto&p", "Read no further and go back", self.stop)
         self._back = button("&Back", "Back to the settings", self.back_wanted.emit)
         self._start = button("Start t&uning", "Train on these texts", self.start_wanted.emit)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN_PX, 12, MARGIN_PX, 12)
-        column.setSpacing(8)
+        column = self.column
         for widget in (
             self._doing, self._bar, self._complaint, self._figures, self._cautions,
         ):  # fmt: skip
@@ -78,7 +75,6 @@ class Preview(QWidget):
         column.addWidget(self._tree, 1)
         column.addWidget(self._rest, 1)
         column.addWidget(Buttons(self._enough, self._back, self._start))
-        self.setMinimumWidth(NARROWEST_PX)
         self.setFocusProxy(self._tree)
         self._show_reading(False)
 
@@ -198,7 +194,7 @@ def _tree() -> QTreeWidget:
     tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     tree.setIndentation(14)
-    tree.setMinimumHeight(120)
+    tree.setMinimumHeight(160)
     header = tree.header()
     header.setStretchLastSection(False)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

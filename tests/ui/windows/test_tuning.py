@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDoubleSpinBox,
     QLabel,
     QLineEdit,
     QSpinBox,
@@ -697,6 +698,10 @@ def test_a_real_process_is_started_watched_and_stopped(tuner: Tuner, tmp_path: P
     tuner.house.client.is_ready(base)
     room = tuner.opens()
     room.setup._texts.add([tuner.writes("snow.txt", 12)])
+    for key in ("passes", "patience"):  # or it would be done before it can be stopped
+        field = room.setup._more.numbers.findChild(QAbstractSpinBox, key)
+        assert isinstance(field, QSpinBox | QDoubleSpinBox)
+        field.setValue(field.maximum())
     tuner.house.waits(room.setup._start.isEnabled)
     tuner.clicks(room.setup, "Start tuning")
     qtbot, running = tuner.house.qtbot, room.running
