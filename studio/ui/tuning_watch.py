@@ -43,6 +43,8 @@ class Watch(QObject):
         self._asked_lock_s = 0.0
         self._started_s = 0.0
         self._did_not_begin = False
+        self._turn = 0
+        """How often it was started from here."""
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.setTimerType(Qt.TimerType.CoarseTimer)
@@ -72,6 +74,7 @@ class Watch(QObject):
     def start(self) -> None:
         """Begin, or go on."""
         self._started_s = self._heard_s = time.monotonic()
+        self._turn += 1
         self.asked = None
         self.state.last = None
         self.phase = Phase.STARTING
@@ -99,7 +102,8 @@ class Watch(QObject):
                 return told, None
             return told, self.run.is_running
 
-        in_background(self, read, done=self._take)
+        turn = self._turn
+        in_background(self, read, done=lambda found: self._take(*found, turn))
 
     def _is_to_ask(self) -> bool:
         now_s = time.monotonic()
@@ -110,9 +114,10 @@ class Watch(QObject):
         silent = now_s - self._heard_s > SILENT_S and now_s - self._asked_lock_s > SILENT_S
         return self.phase is Phase.RUNNING and silent
 
-    def _take(self, found: tuple[list[Told], bool | None]) -> None:
-        told, alive = found
+    def _take(self, told: list[Told], alive: bool | None, turn: int) -> None:
         self._reading = False
+        if turn != self._turn:  # nobody worked on it before it was started
+            alive = None
         before = (self.phase, self.asked)
         if told:
             self._heard_s = time.monotonic()

@@ -481,6 +481,19 @@ def test_a_process_that_never_begins_is_told(tuner: Tuner, monkeypatch: pytest.M
     assert running._now.text() == tuning_watch.NOT_BEGUN
 
 
+def test_what_was_seen_before_the_start_does_not_end_it(
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock of a new run is free until its process is there."""
+    monkeypatch.setattr(Run, "start", lambda _: None)
+    watch = tuning_watch.Watch(tuner.run("Winter"), tuner.house.opens())
+    watch.start()
+    tuner.house.waits(lambda: not watch._reading)
+    assert watch.phase is Phase.STARTING
+    tuner.tells(watch.run, *BEGAN)
+    tuner.house.waits(lambda: watch.phase is Phase.RUNNING)
+
+
 # -- done --------------------------------------------------------------------------------------
 
 
