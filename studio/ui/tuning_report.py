@@ -107,7 +107,7 @@ class ReportView(QWidget):
     def _paint(self) -> None:
         """Qt paints the lines of tables as bright as text, whatever the page says."""
         self._page.setHtml(self._html)
-        edge = QBrush(QColor(colours_now().edge))
+        edge = QBrush(QColor(colours_now().field))
         for frame in self._page.document().rootFrame().childFrames():
             if isinstance(frame, QTextTable):
                 lines = frame.format()

@@ -283,14 +283,15 @@ def test_what_is_under_more_goes_into_the_job(tuner: Tuner, model_path: Path) ->
     more._cleaning["quotations"].setChecked(True)
     rank = more.numbers.findChild(QSpinBox, "rank")
     assert rank is not None
-    assert rank.value() == 32
+    thorough = presets()["thorough"].recipe
+    assert rank.value() == thorough.rank
     rank.setValue(8)
     more._prompt.setPlainText("It snowed.")
     more._quick.setChecked(True)
     more._controls.add([tuner.writes("other.txt", 3)])
     job = setup.job()
-    thorough = presets()["thorough"].recipe
-    assert job.recipe == replace(thorough, rank=8, alpha=16.0), "the scale follows the rank"
+    scale = thorough.alpha / thorough.rank
+    assert job.recipe == replace(thorough, rank=8, alpha=8 * scale), "the scale follows the rank"
     assert job.left_on == ("mojibake",)
     assert job.also_cleaned == ("quotations",)
     assert (job.prompt, job.report) == ("It snowed.", "quick")
