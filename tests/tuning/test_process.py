@@ -36,7 +36,7 @@ from studio.tuning.events import (
 )
 from studio.tuning.export import BASE_HASH
 from studio.tuning.recipe import Recipe
-from studio.tuning.report import Report
+from studio.tuning.report import Report, ReportError
 from studio.tuning.run import HOLD, Job, Run, RunError
 from tests.gguf_files import write_tiny
 from tests.tuning import tiny
@@ -228,6 +228,10 @@ def _worked_on(job: Job, home: Path) -> tuple[Run, _Watched]:
     return run, watched
 
 
+def _no_report(*_: object, **__: object) -> Report:
+    raise ReportError("No report here.")
+
+
 def _failure(watched: _Watched) -> str:
     event = watched.told[-1].event
     assert isinstance(event, Failed), event
@@ -301,8 +305,9 @@ def test_memory_that_is_short_means_less_at_a_time(
         return differentiate(self, documents, rows, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Trainer, "differentiate", short)
+    monkeypatch.setattr(process, "make_report", _no_report)
     run, watched = _worked_on(job, _home(tmp_path))
-    assert isinstance(watched.told[-1].event, Finished)
+    assert _failure(watched) == "No report here."
     notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
     assert sum("The memory was short" in note for note in notes) == 2
     plans = [event for event in watched.all(Planned) if isinstance(event, Planned)]
@@ -327,8 +332,11 @@ def test_a_graphics_card_that_fails_leaves_the_checkpoint_and_it_can_go_on(
     monkeypatch.setattr(Trainer, "step", failing)
     run, watched = _worked_on(job, _home(tmp_path))
     assert "The graphics card failed" in _failure(watched)
+    monkeypatch.setattr(process, "make_report", _no_report)
     process.work_on(run.folder)
-    assert isinstance(watched.end(), Finished)
+    watched.end()
+    assert _failure(watched) == "No report here."
+    assert run.adapter is not None
 
 
 # -- folders -------------------------------------------------------------------------------------
