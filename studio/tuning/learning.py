@@ -254,7 +254,7 @@ class Learning:
             if _is_out_of_memory(error):
                 self._shrink(error)
                 return work()
-            if self._plan.device != "cpu":
+            if _is_lost(error):
                 raise DeviceLost(
                     "The graphics card failed in the middle of training. Nothing is lost but the "
                     "last minutes: start the computer anew and go on."
@@ -399,6 +399,13 @@ class Learning:
 
     def _best_file(self) -> Path:
         return self._folder / "best.safetensors"
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether a graphics card gave up; CUDA calls every later call by the same name."""
+    return isinstance(error, torch.AcceleratorError) or any(
+        said in str(error) for said in ("CUDA error", "HIP error", "MPS backend")
+    )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -18,6 +18,9 @@ EXACT_NATS = 1e-4
 QUANTIZED_NATS = 0.02
 """The same for a quantized base: llama.cpp rounds what goes in to 8 bits, PyTorch does not. The
 default model (Q4_1) is at 0.004, Gemma 3 270M (Q4_K_M) at 0.007."""
+OTHER_WEIGHTS_NATS = 0.3
+"""The same where PyTorch has the full weights and llama.cpp has quantized ones: what quantizing
+itself costs, which is 0.05 to 0.2 in 4 bits. Another model is beyond 1."""
 _GROWTH = 3.0
 """An adapter may add so many times the distance of its base."""
 
@@ -59,9 +62,8 @@ def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> Parity:
     return Parity(nats / n, largest, same / n, n)
 
 
-def refuse_base(found: Parity, *, full_precision: bool, name: str) -> None:
+def refuse_base(found: Parity, limit: float, name: str) -> None:
     """Before training. Raises `ParityError` if the two don't compute the same model."""
-    limit = EXACT_NATS if full_precision else QUANTIZED_NATS
     if not found.nats <= limit:
         raise ParityError(
             f"‘{name}’ can't be tuned: PyTorch and llama.cpp disagree about it by "
@@ -70,9 +72,11 @@ def refuse_base(found: Parity, *, full_precision: bool, name: str) -> None:
         )
 
 
-def refuse_adapter(base: Parity, tuned: Parity, *, full_precision: bool) -> None:
-    """After the conversion. Raises `ParityError` if the adapter does something else there."""
-    limit = EXACT_NATS if full_precision else max(0.01, _GROWTH * base.nats)
+def refuse_adapter(base: Parity, tuned: Parity, limit: float) -> None:
+    """After the conversion; `limit` is that of the base. Raises `ParityError` if the adapter does
+    something else there."""
+    if limit > EXACT_NATS:
+        limit = max(0.01, _GROWTH * base.nats)
     if not tuned.nats <= limit:
         raise ParityError(
             "The tuning is done, but the adapter does not do the same in llama.cpp: they disagree "

@@ -6,6 +6,7 @@ in `events.jsonl` and it is told what to do in `commands.jsonl` (`studio.tuning.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -134,32 +135,36 @@ def work_on(folder: Path) -> int:
         log.info("another process works on %s", folder)
         return 1
     with lock, Lines(folder / runs.EVENTS) as lines:
-        try:
-            lines.tell(Finished(_Work(Run(folder), lines.tell).work()))
-        except (_Told, KeyboardInterrupt):
-            lines.tell(Stopped("Stopped. It can go on from here at any time."))
-        except (TuningError, EngineError, ManuscriptError) as error:
-            log.info("failed", exc_info=True)
-            lines.tell(Failed(str(error)))
-        except OSError as error:
-            log.exception("failed")
-            lines.tell(
-                Failed(
-                    f"Something could not be written or read ({error.strerror or error}). Make "
-                    "room on the disk and go on: nothing that was learned is lost."
-                )
-            )
-        except Exception as error:  # the last place where it can be told
-            log.exception("failed")
-            lines.tell(
-                Failed(
-                    f"Tuning met an error that it has no words for ({type(error).__name__}). Go on "
-                    f"from the last checkpoint; the details are in {folder / 'log.txt'}."
-                )
-            )
-        else:
-            return 0
-    return 1
+        last = _last_of(folder, lines.tell)
+        with contextlib.suppress(OSError):  # a disk that is full takes no word more
+            lines.tell(last)
+    return 0 if isinstance(last, Finished) else 1
+
+
+def _last_of(folder: Path, tell: Callable[[Event], None]) -> Stopped | Failed | Finished:
+    """All the work, and how it ended."""
+    try:
+        return Finished(_Work(Run(folder), tell).work())
+    except (_Told, KeyboardInterrupt):
+        return Stopped("Stopped. It can go on from here at any time.")
+    except (TuningError, EngineError, ManuscriptError) as error:
+        log.info("failed", exc_info=True)
+        return Failed(str(error))
+    except MemoryError:
+        log.exception("failed")
+        return Failed("There is not enough memory. Close other programs and go on.")
+    except OSError as error:
+        log.exception("failed")
+        return Failed(
+            f"Something could not be written or read ({error.strerror or error}). Make room on the "
+            "disk and go on: nothing that was learned is lost."
+        )
+    except Exception as error:  # the last place where it can be told
+        log.exception("failed")
+        return Failed(
+            f"Tuning met an error that it has no words for ({type(error).__name__}). Go on from "
+            f"the last checkpoint; the details are in {folder / 'log.txt'}."
+        )
 
 
 def _on_term(*_: object) -> None:
@@ -265,7 +270,7 @@ class _Work:
         model = weights.load(base, job.weights)
         tokens = [int(token) for token in held_out.tokens[:_PARITY_TOKENS]]
         before = self._parity(model, tokens)
-        parity.refuse_base(before, full_precision=base.full_precision, name=base.path.name)
+        parity.refuse_base(before, self._limit(base), base.path.name)
         self._tell(Checked(adapter=False, nats=before.nats))
         model = weights.on_device(model, base, chosen)
         texts = learning.Texts(train, self._passes_of(train, kept), held_out)
@@ -312,6 +317,11 @@ class _Work:
             ours = model(input_ids=row, use_cache=False).logits[0].float().numpy()
         return parity.compare(ours, theirs)
 
+    def _limit(self, base: BaseModel) -> float:
+        if base.full_precision:
+            return parity.EXACT_NATS
+        return parity.OTHER_WEIGHTS_NATS if self._job.weights else parity.QUANTIZED_NATS
+
     def _make_adapter(
         self, base: BaseModel, trainer: Trainer, before: Parity, tokens: Sequence[int]
     ) -> None:
@@ -324,9 +334,9 @@ class _Work:
         export.write_adapter(peft, base, adapter, name=self._job.name)
         self._tell(Doing("adapter", 0.5, "Checking the adapter"))
         # In 32-bit floats again, whatever it was trained in, and from what is on the disk.
-        fresh = weights.with_adapter(weights.load(base), peft)
+        fresh = weights.with_adapter(weights.load(base, self._job.weights), peft)
         after = self._parity(fresh, tokens, adapter)
-        parity.refuse_adapter(before, after, full_precision=base.full_precision)
+        parity.refuse_adapter(before, after, self._limit(base))
         self._tell(Checked(adapter=True, nats=after.nats))
         adapter.rename(self._folder / runs.ADAPTER)
 

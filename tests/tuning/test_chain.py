@@ -22,7 +22,14 @@ from studio.library import DefaultModel
 from studio.tuning import export, weights
 from studio.tuning.base import BaseError, BaseModel, inspect
 from studio.tuning.export import ExportError
-from studio.tuning.parity import ParityError, compare, refuse_adapter, refuse_base
+from studio.tuning.parity import (
+    EXACT_NATS,
+    QUANTIZED_NATS,
+    ParityError,
+    compare,
+    refuse_adapter,
+    refuse_base,
+)
 from tests.gguf_files import write_lora, write_tiny
 from tests.tuning import tiny
 
@@ -73,13 +80,13 @@ def test_a_model_is_the_same_on_both_sides_with_an_adapter_and_without(
         untuned = _logits(model, tokens)
         assert compare(_logits(original, tokens), untuned).nats < 1e-9
         before = compare(untuned, engine.logits(tokens))
-        refuse_base(before, full_precision=True, name=path.name)
+        refuse_base(before, EXACT_NATS, path.name)
         peft = _adapted(model, tmp_path / "peft")
         tuned = _logits(peft, tokens)
         assert compare(untuned, tuned).nats > 0.1
         adapter = export.write_adapter(tmp_path / "peft", base, tmp_path / "a.gguf", name="Mine")
         after = compare(tuned, engine.logits(tokens, adapters=((adapter, 1.0),)))
-        refuse_adapter(before, after, full_precision=True)
+        refuse_adapter(before, after, EXACT_NATS)
         assert compare(untuned, engine.logits(tokens)).nats == before.nats
 
 
@@ -135,9 +142,9 @@ def test_a_missing_permutation_is_caught(
         peft = _adapted(model, tmp_path / "peft")
         adapter = export.write_adapter(tmp_path / "peft", base, tmp_path / "a.gguf", name="x")
         after = compare(_logits(peft, tokens), engine.logits(tokens, adapters=((adapter, 1.0),)))
-    refuse_base(before, full_precision=True, name="x")
+    refuse_base(before, EXACT_NATS, "x")
     with pytest.raises(ParityError, match=r"not do the same in llama\.cpp: they disagree by 0"):
-        refuse_adapter(before, after, full_precision=True)
+        refuse_adapter(before, after, EXACT_NATS)
 
 
 def test_wrong_rotary_factors_are_caught_before_training(
@@ -150,7 +157,7 @@ def test_wrong_rotary_factors_are_caught_before_training(
         tokens = engine.tokenize(TEXT)[:200]
         found = compare(_logits(model, tokens), engine.logits(tokens))
     with pytest.raises(ParityError, match="disagree about it by"):
-        refuse_base(found, full_precision=True, name=base.path.name)
+        refuse_base(found, EXACT_NATS, base.path.name)
 
 
 @pytest.mark.slow
@@ -162,13 +169,27 @@ def test_a_real_quantized_model_is_the_same_on_both_sides(name: str, tmp_path: P
     with closing(_engine(base.path)) as engine:
         tokens = engine.tokenize(TEXT)[:80]
         before = compare(_logits(model, tokens), engine.logits(tokens))
-        refuse_base(before, full_precision=False, name=base.path.name)
+        refuse_base(before, QUANTIZED_NATS, base.path.name)
         peft = _adapted(model, tmp_path / "peft", spread=0.03)
         tuned = _logits(peft, tokens)
         adapter = export.write_adapter(tmp_path / "peft", base, tmp_path / "a.gguf", name="x")
         after = compare(tuned, engine.logits(tokens, adapters=((adapter, 1.0),)))
         assert compare(tuned, engine.logits(tokens)).nats > 3 * after.nats
-    refuse_adapter(before, after, full_precision=False)
+    refuse_adapter(before, after, QUANTIZED_NATS)
+
+
+def test_training_may_start_from_full_weights_in_a_folder(
+    made: dict[str, tuple[PreTrainedModel, Path]], tmp_path: Path
+) -> None:
+    original, path = made["qwen 2"]
+    original.save_pretrained(tmp_path / "weights")
+    model = weights.load(inspect(path), tmp_path / "weights")
+    tokens = list(range(2, 60))
+    assert np.allclose(_logits(model, tokens), _logits(original, tokens), atol=1e-5)
+    with pytest.raises(BaseError, match="no weights in the safetensors format"):
+        weights.load(inspect(path), tmp_path)
+    with pytest.raises(BaseError, match="are of another model than"):
+        weights.load(inspect(made["gemma 3"][1]), tmp_path / "weights")
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -264,6 +285,6 @@ def test_what_is_no_number_does_not_pass(
     rows = np.zeros((2, base.n_vocab), np.float32)
     broken = compare(rows, np.full_like(rows, np.nan))
     with pytest.raises(ParityError):
-        refuse_base(broken, full_precision=True, name="x")
+        refuse_base(broken, EXACT_NATS, "x")
     with pytest.raises(ParityError):
-        refuse_adapter(replace(broken, nats=0.0), broken, full_precision=False)
+        refuse_adapter(replace(broken, nats=0.0), broken, QUANTIZED_NATS)

@@ -36,7 +36,7 @@ from studio.tuning.events import (
 )
 from studio.tuning.export import BASE_HASH
 from studio.tuning.recipe import Recipe
-from studio.tuning.report import Report
+from studio.tuning.report import Report, ReportError
 from studio.tuning.run import HOLD, Job, Run, RunError
 from tests.gguf_files import write_tiny
 from tests.tuning import tiny
@@ -78,17 +78,18 @@ class _Watched:
 
     def __init__(self, run: Run) -> None:
         self._following = run.follow()
+        self._waiting: list[Told] = []
         self.told: list[Told] = []
 
     def until(self, wanted: Callable[[Event], bool]) -> Event:
-        """The first event of this kind from now on."""
+        """The next event of this kind; those before it are in `told` then."""
         end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
-            new = list(self._following.events())
-            for at, told in enumerate(new):
+            self._waiting += self._following.events()
+            while self._waiting:
+                told = self._waiting.pop(0)
                 self.told.append(told)
                 if wanted(told.event):
-                    self.told += new[at + 1 :]
                     return told.event
             time.sleep(0.05)
         raise TimeoutError(f"only these came: {self.told[-5:]}")
@@ -227,6 +228,10 @@ def _worked_on(job: Job, home: Path) -> tuple[Run, _Watched]:
     return run, watched
 
 
+def _no_report(*_: object, **__: object) -> Report:
+    raise ReportError("No report here.")
+
+
 def _failure(watched: _Watched) -> str:
     event = watched.told[-1].event
     assert isinstance(event, Failed), event
@@ -300,12 +305,37 @@ def test_memory_that_is_short_means_less_at_a_time(
         return differentiate(self, documents, rows, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Trainer, "differentiate", short)
+    monkeypatch.setattr(process, "make_report", _no_report)
     run, watched = _worked_on(job, _home(tmp_path))
-    assert isinstance(watched.told[-1].event, Finished)
+    assert _failure(watched) == "No report here."
     notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
     assert sum("The memory was short" in note for note in notes) == 2
     plans = [event for event in watched.all(Planned) if isinstance(event, Planned)]
     assert plans[0].checkpointing
+    assert run.adapter is not None
+
+
+@pytest.mark.slow
+def test_a_graphics_card_that_fails_leaves_the_checkpoint_and_it_can_go_on(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.tuning.trainer import Trainer
+
+    step, n_steps = Trainer.step, [0]
+
+    def failing(self: Trainer, *given: object) -> object:
+        n_steps[0] += 1
+        if n_steps[0] == 4:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return step(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "step", failing)
+    run, watched = _worked_on(job, _home(tmp_path))
+    assert "The graphics card failed" in _failure(watched)
+    monkeypatch.setattr(process, "make_report", _no_report)
+    process.work_on(run.folder)
+    watched.end()
+    assert _failure(watched) == "No report here."
     assert run.adapter is not None
 
 
