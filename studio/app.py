@@ -57,9 +57,14 @@ def load_options(places: Places, settings: Settings, path: Path) -> LoadOptions:
     )
 
 
+def engine_log(places: Places) -> Path:
+    """What the model's process prints."""
+    return places.data / "logs" / "engine.log"
+
+
 def new_client(places: Places) -> EngineClient:
     """An engine client whose worker keeps a log in the data folder."""
-    return EngineClient(log_path=places.data / "logs" / "engine.log")
+    return EngineClient(log_path=engine_log(places))
 
 
 def keep_log(places: Places) -> Path:
@@ -82,18 +87,23 @@ def make_desk(model: Path | None, places: Places) -> Desk:
     """All that the windows need from the other parts."""
     from studio import tuning
     from studio.library.power import wants_sparing
+    from studio.tuning.writer_first import CourteousClient, WriterFirst
     from studio.ui.desk import Desk
 
     default = DefaultModel.declared()
+    home = adapters_home(places)
+    writer_first = WriterFirst(home)
     return Desk(
         settings=SettingsStore(places.settings),
-        client=new_client(places),
+        client=CourteousClient(writer_first, log_path=engine_log(places)),
         data_dir=places.data,
         load_options=functools.partial(load_options, places),
         default_model=default.find,
         download_default=default.download,
         model_override=model,
         tuning_missing=tuning.missing,
+        adapters_home=home,
+        writer_first=writer_first,
         power_is_short=wants_sparing,
         load_sounds=load_sounds,
     )

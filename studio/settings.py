@@ -283,6 +283,13 @@ class Settings:
         choices=("f16", "q8_0"),
         words=("Full precision", "Half the memory"),
     )
+    tune_only_when_idle: bool = _setting(
+        False,
+        "Machine",
+        "Tune only when I’m idle",
+        "A tuning stands still for two minutes after every key that you press. It always waits for "
+        "your suggestions.",
+    )
     key_accept: str = _key("Tab", "Take it", "Takes the grey text, or as much as Tab is to take.")
     key_all: str = _key("Alt+End", "Take all of it", "Takes the grey text to its end.")
     key_word: str = _key(_NEXT_WORD, "Take the next word", "Takes the next word of the grey text.")

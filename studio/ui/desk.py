@@ -9,6 +9,7 @@ from pathlib import Path
 from studio.engine import LoadOptions
 from studio.engine.client import EngineClient
 from studio.settings import Settings, SettingsStore
+from studio.tuning.writer_first import WriterFirst
 from studio.writing.sounds import Sounds
 
 
@@ -30,6 +31,10 @@ class Desk:
     """`--model` of the command line; takes precedence over the settings."""
     tuning_missing: Callable[[], str | None]
     """None if fine-tuning can be done here, else the sentence that says what to add."""
+    adapters_home: Path
+    """The folder of all tunings and what they made; it need not exist."""
+    writer_first: WriterFirst
+    """Has training stand still; the client does so while the writer waits for it."""
     power_is_short: Callable[[], bool]
     """Whether the machine runs on battery or is hot; takes some milliseconds."""
     load_sounds: Callable[[], Sounds]

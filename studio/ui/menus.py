@@ -341,7 +341,10 @@ class Menus:
     def _tuning(self) -> None:
         menu = self._menu("&Tuning")
         self._add(
-            menu, "&Tune to my style…", "See what tuning a model needs", self._window.show_tuning
+            menu,
+            "&Tune to my style…",
+            "Let a model learn how you write, from texts of yours",
+            self._window.show_tuning,
         )
 
     def _help(self) -> None:

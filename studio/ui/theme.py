@@ -131,7 +131,8 @@ DARK = Colours(
 
 _DARKER = 140
 """In percent: what Fusion draws edges with is the ground made so much darker."""
-_FIELDS = ("QCheckBox", "QLineEdit", "QAbstractSpinBox")
+_FIELDS = ("QCheckBox", "QRadioButton", "QLineEdit", "QAbstractSpinBox")
+_ROUND = "QRadioButton"
 
 WRITING_FONTS = (
     "Literata",
@@ -263,8 +264,10 @@ class Theme(QObject):
         self._application.setPalette(palette)
         # Fusion takes their edges from the ground around them, which in the dark leaves none.
         fields = QPalette(palette)
-        fields.setColor(QPalette.ColorRole.Window, QColor(self.colours.field).lighter(_DARKER))
         for each in _FIELDS:
+            # A ring is painted with soft edges, and looks paler than a frame.
+            edge = self.colours.grey if each == _ROUND else self.colours.field
+            fields.setColor(QPalette.ColorRole.Window, QColor(edge).lighter(_DARKER))
             self._application.setPalette(fields, each)  # type: ignore[arg-type]  # str it is
         QToolTip.setPalette(palette)
         self.changed.emit()

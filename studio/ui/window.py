@@ -39,6 +39,7 @@ from studio.writing.languages import CODE_SUFFIXES, language_of
 
 if TYPE_CHECKING:
     from studio.ui.sees_panel import SeesPanel
+    from studio.ui.tuning_panel import TuningPanel
 
 FIRST_SIZE = QSize(1000, 720)
 SMALLEST = QSize(620, 360)  # both panels and a notice fit
@@ -56,6 +57,8 @@ class Window(QMainWindow):
     """The writer wants this file, in whatever window."""
     new_window_wanted = Signal()
     quit_wanted = Signal()
+    adapter_wanted = Signal(Path)
+    """The writer wants to write with the adapter in this file."""
     closed = Signal()
     """It is closed for good."""
 
@@ -90,6 +93,8 @@ class Window(QMainWindow):
         self.filing = Filing(self, self.document, self.notices, memory)
         self._files: FilesPanel | None = None
         self._sees: SeesPanel | None = None
+        self._tuning: TuningPanel | None = None
+        self._tuning_was_shown = False
         self._settled = False
         self._path: Path | None = None
         self._alone = False
@@ -243,6 +248,7 @@ class Window(QMainWindow):
         self.status.setVisible(not alone)
         self.show_files(not alone and self.menus.files.isChecked())
         self.show_what_the_model_sees(not alone and self.menus.sees.isChecked())
+        self._hide_tuning(alone)
         self.show_full_screen(alone)
         if alone:
             self.notices.show_notice(Notice(FOCUS_MODE, topic=FOCUS_MODE))
@@ -250,15 +256,16 @@ class Window(QMainWindow):
             self.notices.withdraw(FOCUS_MODE)
 
     def show_tuning(self) -> None:
-        """Show what tuning needs, beside the text."""
-        from studio.ui.tuning_panel import TuningPanel  # here: not needed to start
+        """Show what is tuned, or what tuning needs, beside the text."""
+        if self._tuning is None:
+            from studio.ui.tuning_panel import TuningPanel  # here: not needed to start
 
-        for panel in self.findChildren(TuningPanel):
-            panel.close()
-            panel.deleteLater()
-        self.addDockWidget(
-            Qt.DockWidgetArea.RightDockWidgetArea, TuningPanel(self.desk.tuning_missing, self)
-        )
+            self._tuning = TuningPanel(self.desk, self.model, self._project, self)
+            self._tuning.adapter_wanted.connect(self.adapter_wanted)
+            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._tuning)
+        self._tuning.show()
+        self._tuning.raise_()
+        self._tuning.take_focus()
 
     def keys(self) -> None:
         """Show all keys."""
@@ -273,7 +280,7 @@ class Window(QMainWindow):
         AboutDialog(self).open()
 
     def focus_next_part(self) -> None:
-        """Move the focus from the text to the notice, the files, the model, and back."""
+        """Move the focus from the text to the notice, the panels, the model, and back."""
         parts: list[tuple[QWidget, Any]] = [(self.editor, self.editor.setFocus)]
         if self.notices.isVisible():
             parts.append((self.notices, self.notices.take_focus))
@@ -281,6 +288,8 @@ class Window(QMainWindow):
             parts.append((self._files, self._files.take_focus))
         if self._sees and self._sees.isVisible():
             parts.append((self._sees, self._sees.take_focus))
+        if self._tuning and self._tuning.isVisible():
+            parts.append((self._tuning, self._tuning.take_focus))
         if self.status.isVisible():
             parts.append((self.status, self.status.take_focus))
         focused = self.focusWidget()
@@ -313,6 +322,8 @@ class Window(QMainWindow):
         self.own_words.state_changed.connect(self.menus.show_reading)
         self.closed.connect(self.own_words.end)
         self.editor.told.connect(self.notices.tell)
+        self.editor.edited.connect(self._at_work)
+        self.editor.cursor_moved.connect(self._at_work)
         self.line_bar.told.connect(self.notices.tell)
         self.craft.changed.connect(self._show_craft)
         self.notices.left.connect(self.editor.setFocus)
@@ -380,6 +391,22 @@ class Window(QMainWindow):
     def _open_from_folder(self, path: Path) -> None:
         if not same_file(path, self.document.path):
             self.filing.open_after_asking(path)
+
+    def _hide_tuning(self, alone: bool) -> None:
+        """Put its panel away for the text alone, and back where it was."""
+        if self._tuning is None:
+            return
+        if alone:
+            self._tuning_was_shown = not self._tuning.isHidden()
+        self._tuning.setVisible(not alone and self._tuning_was_shown)
+
+    def _at_work(self) -> None:
+        if self.desk.settings.current.tune_only_when_idle:
+            self.desk.writer_first.at_work()
+
+    def _project(self) -> Path | None:
+        """What is written in: the folder that is open, or the file."""
+        return self.document.folder or self.document.path
 
     def _folder_to_open(self) -> Path:
         recent = self.memory.for_menu("files")

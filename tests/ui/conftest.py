@@ -23,6 +23,7 @@ from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, Finished, Piece, Request
 from studio.engine.client import EngineClient, Failed
 from studio.settings import SettingsStore
+from studio.tuning.writer_first import WriterFirst
 from studio.ui.desk import Desk
 from studio.ui.editor import Editor
 
@@ -133,6 +134,8 @@ def writer(qtbot: QtBot, tmp_path: Path) -> Writer:
         download_default=lambda: tmp_path / "none.gguf",
         model_override=None,
         tuning_missing=lambda: None,
+        adapters_home=tmp_path / "data" / "adapters",
+        writer_first=WriterFirst(tmp_path / "data" / "adapters"),
         power_is_short=lambda: False,
         load_sounds=load_sounds,
     )

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QLineEdit,
+    QRadioButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -86,7 +87,7 @@ def test_what_the_model_sees_can_be_read_on_the_ground_of_each_source(colours: C
         assert _contrast(QColor(colours.text), QColor(ground)) >= 4.5
 
 
-@pytest.mark.parametrize("kind", [QCheckBox, QLineEdit, QSpinBox, QDoubleSpinBox])
+@pytest.mark.parametrize("kind", [QCheckBox, QRadioButton, QLineEdit, QSpinBox, QDoubleSpinBox])
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_what_can_be_ticked_or_filled_in_has_an_edge_that_can_be_seen(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, kind: type[QWidget], name: str

@@ -18,6 +18,7 @@ from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, LoadOptions, Request
 from studio.engine.client import Changed, EngineClient, Failed, Ready, Status
 from studio.settings import SettingsStore
+from studio.tuning.writer_first import WriterFirst
 from studio.ui.application import Lamplight
 from studio.ui.desk import Desk
 from studio.ui.window import Window
@@ -209,6 +210,8 @@ def desk(client: ToldClient, tmp_path: Path) -> Desk:
         download_default=lambda: INCLUDED,
         model_override=None,
         tuning_missing=lambda: None,
+        adapters_home=tmp_path / "data" / "adapters",
+        writer_first=WriterFirst(tmp_path / "data" / "adapters"),
         power_is_short=lambda: False,
         load_sounds=load_sounds,
     )

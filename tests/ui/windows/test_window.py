@@ -370,10 +370,12 @@ def test_without_pytorch_the_tuning_panel_says_how_to_add_it(
     house = house_with(tuning_missing=lambda: "Tuning needs PyTorch.")
     house.opens().show_tuning()
     panel = house.window.findChild(TuningPanel)
-    house.waits(lambda: panel._sentence.text() == "Tuning needs PyTorch.")
-    assert panel._command.text().startswith("make -C ")
+    missing = panel._missing
+    house.waits(lambda: missing._sentence.text() == "Tuning needs PyTorch.")
+    assert missing._command.text().startswith("make -C ")
     house.clicks(panel, "Copy")
-    assert QApplication.clipboard().text() == panel._command.text()
+    assert QApplication.clipboard().text() == missing._command.text()
+    assert panel.room is None
 
 
 def test_a_narrow_window_shows_both_panels_and_whole_buttons(
@@ -390,10 +392,3 @@ def test_a_narrow_window_shows_both_panels_and_whole_buttons(
     for button in window.notices.buttons():
         assert button.width() >= button.sizeHint().width()
         assert window.notices.rect().contains(button.geometry())
-
-
-def test_with_pytorch_it_promises_nothing_that_is_not_there(house: House) -> None:
-    house.opens().show_tuning()
-    panel = house.window.findChild(TuningPanel)
-    house.waits(lambda: "later version" in panel._sentence.text())
-    assert not panel._command.isVisible()
