@@ -97,13 +97,18 @@ def read_adapter(path: Path) -> Adapter:
         raise AdapterError(f"‘{path.name}’ is not a LoRA adapter. Choose another file.")
     return Adapter(
         path=path,
-        name=path.parent.name if path.name == ADAPTER else path.stem,
+        name=name_of(path),
         architecture=str(said.get("general.architecture", "")),
         base_name=str(said.get(BASE_NAME, "")),
         base_hash=str(said.get(BASE_HASH, "")),
         size_bytes=status.st_size,
         written_s=status.st_mtime,
     )
+
+
+def name_of(path: Path) -> str:
+    """What an adapter's file is called: as its tuning is, or as the file."""
+    return path.parent.name if path.name == ADAPTER else path.stem
 
 
 def adapters_in(home: Path) -> tuple[list[Adapter], list[str]]:

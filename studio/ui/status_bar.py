@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
 
@@ -14,10 +14,14 @@ from studio.ui.suggesting import PAUSE_MINUTES
 SETTLE_MS = 100
 """Figures follow the typing at this distance, so that a key costs nothing here."""
 MODEL_WIDTH_PX = 340
+ADAPTER_WIDTH_PX = 150
 
 
 class WritingStatusBar(QStatusBar):
     """Follows one editor; a click on the model opens the Model menu."""
+
+    adapter_wanted = Signal()
+    """The adapter was clicked."""
 
     def __init__(
         self,
@@ -48,6 +52,11 @@ class WritingStatusBar(QStatusBar):
         self._model_button.setArrowType(Qt.ArrowType.NoArrow)
         self._model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self._model_button.clicked.connect(self._open_menu)
+        self._adapter_button = QToolButton()
+        self._adapter_button.setAutoRaise(True)
+        self._adapter_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._adapter_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self._adapter_button.clicked.connect(self.adapter_wanted)
         self._asking = asking
         self._asking_button = QToolButton()
         self._asking_button.setAutoRaise(True)
@@ -74,6 +83,7 @@ class WritingStatusBar(QStatusBar):
             self._place,
             self._asking_button,
             self._pause_button,
+            self._adapter_button,
             self._model_button,
         ):
             self.addPermanentWidget(widget)
@@ -85,9 +95,11 @@ class WritingStatusBar(QStatusBar):
         editor.cursorPositionChanged.connect(self._settle_soon)
         editor.changed_otherwise.connect(self._settle_soon)  # Qt forgets it for Ctrl+Backspace
         model.changed.connect(self._show_model)
+        model.adapters.changed.connect(self._show_adapter)
         asking.changed.connect(self._show_asking)
         self._show_figures()
         self._show_model()
+        self._show_adapter()
         self._show_asking()
 
     def show_state(self, words: str) -> None:
@@ -121,6 +133,17 @@ class WritingStatusBar(QStatusBar):
         self._model_button.setText(shown)
         self._model_button.setAccessibleName(f"Model: {words}")
         self._model_button.setToolTip(f"{words}\nClick for the Model menu")
+
+    def _show_adapter(self) -> None:
+        words = self._model.adapters.words
+        metrics = QFontMetrics(self._adapter_button.font())
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, ADAPTER_WIDTH_PX)
+        self._adapter_button.setText(shown)
+        self._adapter_button.setAccessibleName(f"Adapter: {words}")
+        self._adapter_button.setToolTip(
+            f"Adapter: {words}\nClick to choose another one or change its strength"
+        )
+        self._adapter_button.setVisible(bool(words))
 
     def _show_asking(self) -> None:
         self._asking_button.setText(self._asking.words)
