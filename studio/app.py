@@ -39,6 +39,11 @@ class Places:
         )
 
 
+def adapters_home(places: Places) -> Path:
+    """The folder of all tunings and what they made."""
+    return places.data / "adapters"
+
+
 def load_options(places: Places, settings: Settings, path: Path) -> LoadOptions:
     """How to load a model file with the writer's settings."""
     return LoadOptions(

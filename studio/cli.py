@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.engine.client import EngineClient
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
-COMMANDS = ("draft", "complete", "bench")
+COMMANDS = ("draft", "complete", "tune", "bench")
 _SHOW_PROGRESS_AFTER_S = 1.0
 _DEMO = "The lamp in the window had been burning since dusk, and"
 
@@ -40,15 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     from studio.engine import EngineError, RequestError
     from studio.library import LibraryError
+    from studio.tune_command import NotATuning
+    from studio.tuning import TuningError
 
     try:
         if words and words[0] in COMMANDS:
             options = _command_parser().parse_args(words)
             return int(options.run(options))
         return _edit(_editor_parser().parse_args(words))
-    except (BadInput, RequestError) as error:
+    except (BadInput, RequestError, NotATuning) as error:
         return _complain(str(error), BAD_INPUT)
-    except (EngineError, LibraryError) as error:
+    except (EngineError, LibraryError, TuningError) as error:
         return _complain(str(error), FAILED)
     except BrokenPipeError:
         # The reader of our output went away (`lamplight draft ... | head`).
@@ -74,8 +76,8 @@ def _editor_parser() -> argparse.ArgumentParser:
         description="Open the editor. A language model on this machine continues your text in "
         "grey at the cursor; Tab takes it.",
         epilog="Without the window: lamplight draft “PROMPT”, lamplight complete FILE --at "
-        "LINE:COL, lamplight bench NAME; each explains itself with --help. To open a file that "
-        "is called like a command, write ./draft.",
+        "LINE:COL, lamplight tune TEXTS, lamplight bench NAME; each explains itself with --help. "
+        "To open a file that is called like a command, write ./draft.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="texts or a folder")
     _add_model(parser)
@@ -117,6 +119,10 @@ def _command_parser() -> argparse.ArgumentParser:
     _add_json(complete)
     _add_model(complete)
     complete.set_defaults(run=_complete)
+
+    from studio.tune_command import add_tune
+
+    add_tune(commands)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
     bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, or all")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
-_NEEDED = ("torch", "transformers", "peft", "safetensors", "gguf", "docx", "odfdo", "ftfy")
+_NEEDED = (
+    "torch", "transformers", "peft", "safetensors", "gguf", "docx", "odfdo", "lxml", "markdown_it",
+    "mdit_py_plugins", "ftfy", "py3langid", "datasketch", "detect_secrets",
+)  # fmt: skip
 
 
 class TuningError(Exception):

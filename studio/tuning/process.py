@@ -63,7 +63,6 @@ from studio.tuning.report.page import as_html
 from studio.tuning.report.voice import Asked
 from studio.tuning.run import Job, Run
 from studio.tuning.texts import (
-    Chapter,
     Cleaning,
     Progress,
     TextsError,
@@ -116,18 +115,24 @@ class _Kept:
 
 
 def main(folder: Path) -> int:
-    """Work on the run in `folder`; 0 when it is done, 1 when it is not."""
+    """Work on the run in `folder` in the background; the exit code."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.captureWarnings(True)
     step_back()
+    signal.signal(signal.SIGTERM, _on_term)
+    return work_on(folder)
+
+
+def work_on(folder: Path) -> int:
+    """Work on the run in `folder` until an end is told; 0 when it is done, 1 when it is not."""
     lock = filelock.FileLock(folder / runs.LOCK)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         log.info("another process works on %s", folder)
         return 1
-    signal.signal(signal.SIGTERM, _on_term)
     with lock, Lines(folder / runs.EVENTS) as lines:
         try:
             lines.tell(Finished(_Work(Run(folder), lines.tell).work()))
@@ -237,10 +242,10 @@ class _Work:
             self._tell(Doing("texts", at / len(works), f"Counting the tokens of {work.title}"))
             for chapter in work.chapters:
                 self._breathe()
-                text = _text_of(chapter)
+                around = replace(frame, eos=None) if chapter.goes_on else frame
                 pieces += [
                     (tokens, work.loss_weight, at)
-                    for tokens in cut(text, encode, self._job.recipe.n_ctx, frame)
+                    for tokens in cut(chapter.text, encode, self._job.recipe.n_ctx, around)
                     if len(tokens) > 1  # nothing can be learned from a lone one
                 ]
         if not pieces:
@@ -419,7 +424,7 @@ class _Work:
             except TextsError as error:
                 self._tell(Noted(str(error)))
             else:
-                text = "\n\n".join(map(_text_of, work.chapters))
+                text = "\n\n".join(chapter.text for chapter in work.chapters)
                 found.append(Control(work.title, text))
         return found
 
@@ -429,7 +434,9 @@ class _Work:
         return EngineClient(log_path=self._folder / "engine.log")
 
     def _load_options(self) -> LoadOptions:
-        return LoadOptions(self._job.base, n_ctx=_N_CTX)
+        # What was measured at the desk: here other work would be measured with it.
+        memo = self._run.folder.parent.parent / "threads.json"
+        return LoadOptions(self._job.base, n_ctx=_N_CTX, threads_memo=memo)
 
     # -- being told -----------------------------------------------------------------------------
 
@@ -501,13 +508,9 @@ def _encoding(client: EngineClient, base: BaseModel) -> tuple[Encode, Frame]:
     return encode, Frame(base.bos if with_bos else None, base.eos)
 
 
-def _text_of(chapter: Chapter) -> str:
-    return "\n\n".join(chapter.paragraphs)
-
-
 def _passages(works: Sequence[Work]) -> list[tuple[str, str]]:
     return [
-        (f"{work.title}: {chapter.title}" if chapter.title else work.title, _text_of(chapter))
+        (f"{work.title}: {chapter.title}" if chapter.title else work.title, chapter.text)
         for work in works
         for chapter in work.chapters
     ]

@@ -27,7 +27,7 @@ from studio.tuning.attention import ATTENTION
 from studio.tuning.base import families
 from studio.tuning.export import permuted
 
-N_VOCAB, N_CTX = 320, 512
+N_VOCAB, N_CTX = 320, 4096
 _SIZES: dict[str, Any] = {
     "vocab_size": N_VOCAB,
     "hidden_size": 64,

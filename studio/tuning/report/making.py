@@ -35,7 +35,7 @@ _CHECKED_PIECES, _CHECKED_WORDS = 100, 200
 
 # What things cost, in tokens that are read: measured with the default model on a processor.
 _PER_BASE_SAMPLE = 7 * forgetting.N_TOKENS
-_PER_CHAR = 15
+_PER_STRETCH, _PER_CHAR = 1_500, 24
 _PER_WORD = 5
 
 
@@ -68,8 +68,8 @@ class Limits:
     @staticmethod
     def of(effort: Effort) -> Limits:
         if effort is Effort.QUICK:
-            return Limits(16, 8, 8, 8, 200, 6, 2)
-        return Limits(64, 24, 24, 16, 300, 26, 6)
+            return Limits(16, 8, 8, 8, 120, 6, 2)
+        return Limits(64, 24, 24, 16, 250, 26, 6)
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def make_report(
     `own` is held-out text of the writer: passages that were neither trained on nor used to choose
     when to stop. `train` is what was trained on. `limits`, if given, takes the place of `effort`.
     `on_progress` is told the fraction done and what is done now. `stop` is asked between steps
-    of at most a block (about a second).
+    of at most a block of text.
 
-    Costs, with the 135M default model on two cores: quick 15,000 tokens read and 6,000
-    written, about 5 minutes; full 90,000 and 30,000, about half an hour. A model of ten times
-    the size takes ten times as long. Memory: twice 128 rows of logits (50 MB; 270 MB with a
-    vocabulary of 262,000).
+    With the 135M default model and three controls, on processor cores that read 120 tokens a second
+    each: quick takes about 16 minutes of one core and full about 50, reckoned from one measured run
+    of 18; less time with more cores. A model of ten times the size takes ten times as long. Memory:
+    twice 128 rows of logits (50 MB; 270 MB with a vocabulary of 262,000).
 
     Raises `ReportError` (no held-out text), `ReportStopped`, and the engine's `EngineError`.
     """
@@ -138,7 +138,7 @@ def make_report(
         openings([passage.text for passage in train], making.limits.after_training),
     )
     base_texts, tuned_texts = [s.text for s in base], [s.text for s in tuned]
-    making.tell("Comparing styles")
+    making.tell_last("Comparing styles")
     whole_own = [*(passage.text for passage in train), *making.own]
     return Report(
         made=(made or datetime.now(UTC)).isoformat(timespec="seconds"),
@@ -213,7 +213,7 @@ class _Making:
         """
         limits = self.limits
         self._per_block = 2 * limits.block_tokens
-        self._per_stretch = _PER_CHAR * limits.stretch_chars
+        self._per_stretch = _PER_STRETCH + _PER_CHAR * limits.stretch_chars
         self._per_sample = _PER_WORD * limits.sample_words
         self._total = float(
             self._per_block * (limits.own_blocks + limits.control_blocks * len(controls))
@@ -226,6 +226,10 @@ class _Making:
         """So much more is done; `what` is what follows."""
         self._done += done
         self._on_progress(min(1.0, self._done / self._total), what)
+
+    def tell_last(self, what: str) -> None:
+        """All is done but `what`, which takes seconds."""
+        self.tell(what, self._total - self._done)
 
     def perplexity(self, controls: Sequence[Control]) -> Perplexity:
         own_blocks = self._blocks("your held-out text", self.own, self.limits.own_blocks)

@@ -39,10 +39,14 @@ def openings(texts: Sequence[str], n: int) -> list[str]:
     Each begins and ends with a paragraph, or with a sentence where paragraphs are long.
     """
     found = []
-    for place in spread(texts, n, max(400, sum(map(len, texts)) // max(1, n))):
+    for place in spread(texts, n, _LONGEST_OPENING):
         text = texts[place.text]
-        first = _PARAGRAPH.search(text, place.start, place.end) if place.start else None
-        start = first.start() if first else place.start
+        start = place.start
+        if start and (
+            found_start := _PARAGRAPH.search(text, start, place.end)
+            or _SENTENCE.search(text, start, place.end)
+        ):
+            start = found_start.end()
         opening = _opening(text[start : start + 2 * _LONGEST_OPENING])
         if opening.strip():
             found.append(opening)

@@ -15,7 +15,7 @@ from studio.tuning.report.figures import (
     Variety,
 )
 
-_COLLAPSED = 0.85
+_COLLAPSED = 0.95
 """Times the base's distinct runs of three words, below which the tuned model repeats itself."""
 
 

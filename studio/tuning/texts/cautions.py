@@ -17,8 +17,8 @@ MIN_WORDS = 500
 """With fewer nothing is prepared."""
 FEW_WORDS = 5_000
 WISHED_WORDS = 20_000
-_MUCH_REPEATED = 0.2
-"""Of runs of five words; books by one writer have 0.02 to 0.08."""
+_MUCH_REPEATED = 0.1
+"""Of runs of five words; 98 novels together have 0.03, those by one writer less."""
 _MUCH_FOREIGN = 0.1
 _MAX_NAMED = 3
 

@@ -16,6 +16,7 @@ _SURE_WORDS = 20
 """Paragraphs this long are told apart well: of 4,663 of David Copperfield, none was mistaken."""
 _SURE = 0.95
 _NO_LANGUAGE = "zxx"
+_PARAGRAPHS_A_BREATH = 20
 # Languages that even readers confuse in a single paragraph.
 _ALIKE = (
     ("en", "pcm"), ("no", "nn", "da"), ("hr", "bs", "sr"), ("id", "ms"), ("pt", "gl"),
@@ -37,8 +38,9 @@ class Judge:
             n_words: Counter[str] = Counter()
             for work in works:
                 for chapter in work.chapters:
-                    breathe()
-                    for paragraph in chapter.paragraphs:
+                    for number, paragraph in enumerate(chapter.paragraphs):
+                        if number % _PARAGRAPHS_A_BREATH == 0:
+                            breathe()
                         if language := self._language_of(paragraph):
                             n_words[language] += count_words(paragraph)
             self.language = max(n_words, key=lambda each: (n_words[each], each), default=None)

@@ -32,7 +32,7 @@ _N_BANDS, _BAND = 10, 3
 _DRAFT = 0.5
 """Of a chapter's runs, found in one other chapter: unrelated ones of one author share 0.03."""
 _HELD_OUT_CHAPTER, _HELD_OUT_PARAGRAPH = 0.3, 0.5
-_MIN_CHAPTER_RUNS = 50
+_MIN_DRAFT_RUNS, _MIN_CHAPTER_RUNS = 50, 300
 _FACTORS = np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
                      0xD6E8FEB86659FD93], dtype=np.uint64)  # fmt: skip
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:[’'][\p{L}\p{M}]+)*")
@@ -110,7 +110,7 @@ def without_drafts(
     gone: set[int] = set()
     for at, own in enumerate(sets):
         breathe()
-        if len(own) < _MIN_CHAPTER_RUNS:
+        if len(own) < _MIN_DRAFT_RUNS:
             continue
         first = np.searchsorted(hashes, own, "left")
         n_places = np.searchsorted(hashes, own, "right") - first

@@ -19,6 +19,7 @@ _MAX_HEAD_CHARS = 70
 _MIN_NUMBERS = 3
 _MIN_HEADS = 4
 _FINISHED = re.compile(r"[.!?…:;—–-][\"”’»)\]*_]*$|[\"”»]$")
+_SENTENCE_END = re.compile(r"[.!?…][\"”’»)]*(?:\s|$)")
 _GOES_ON = re.compile(r"[\"“‘'(*_]*[^\W\d_]")
 
 
@@ -45,9 +46,10 @@ def without_page_lines(work: Work, removals: Removals, breathe: Callable[[], Non
     breathe()
     lines = _lines(work)
     parts_sentences = _is_punctuated(work)
-    gone = _page_numbers(lines, parts_sentences=parts_sentences)
+    heads = _recurring(lines)
+    gone = _page_numbers(lines, heads, parts_sentences=parts_sentences)
     breathe()
-    gone |= _running_heads(lines, gone, parts_sentences=parts_sentences)
+    gone |= _running_heads(lines, heads, gone, parts_sentences=parts_sentences)
     if not gone:
         return work
     for at in sorted(gone):
@@ -78,22 +80,23 @@ def _lines(work: Work) -> list[_Line]:
 
 
 def _is_punctuated(work: Work) -> bool:
-    """Whether an unfinished sentence at the end of a paragraph is something unusual here."""
+    """Whether this is prose with marks, rather than verse where a line may go on anywhere."""
     paragraphs = [
         each for chapter in work.chapters for each in chapter.paragraphs if len(each.split()) > 6
     ]
-    n_finished = sum(bool(_FINISHED.search(each)) for each in paragraphs)
-    return n_finished > 0.6 * len(paragraphs)
+    n_punctuated = sum(bool(_SENTENCE_END.search(each)) for each in paragraphs)
+    return n_punctuated > 0.6 * len(paragraphs)
 
 
-def _page_numbers(lines: list[_Line], *, parts_sentences: bool) -> set[int]:
+def _page_numbers(lines: list[_Line], heads: list[list[int]], *, parts_sentences: bool) -> set[int]:
     numbers = [at for at, line in enumerate(lines) if line.page is not None]
     run = _counting_up(numbers, lines)
     if len(run) < _MIN_NUMBERS:
         return set()
     found = set(run)
+    passed_over = found.union(*heads)
     n_evident = sum(
-        _at_form_feed(lines, at) or (parts_sentences and _within_sentence(lines, at, found))
+        _at_form_feed(lines, at) or (parts_sentences and _within_sentence(lines, at, passed_over))
         for at in run
     )
     return found if n_evident >= max(2, 0.25 * len(run)) else set()
@@ -116,23 +119,27 @@ def _counting_up(numbers: list[int], lines: list[_Line]) -> list[int]:
     return best
 
 
-def _running_heads(lines: list[_Line], pages: set[int], *, parts_sentences: bool) -> set[int]:
+def _recurring(lines: list[_Line]) -> list[list[int]]:
+    """The places of short lines that are the same, but for numbers, several times."""
     alike: dict[str, list[int]] = defaultdict(list)
     for at, line in enumerate(lines):
-        if at in pages or not line.text or len(line.text) > _MAX_HEAD_CHARS:
-            continue
-        if key := re.sub(r"[\W\d_]+", " ", line.text).strip().casefold():
+        key = re.sub(r"[\W\d_]+", " ", line.text[: _MAX_HEAD_CHARS + 1]).strip().casefold()
+        if key and len(line.text) <= _MAX_HEAD_CHARS:
             alike[key].append(at)
+    return [places for places in alike.values() if len(places) >= _MIN_HEADS]
+
+
+def _running_heads(
+    lines: list[_Line], heads: list[list[int]], pages: set[int], *, parts_sentences: bool
+) -> set[int]:
     found = set()
-    for places in alike.values():
-        if len(places) < _MIN_HEADS:
-            continue
-        group = set(places) | pages
+    passed_over = pages.union(*heads)
+    for places in heads:
         n_evident = sum(
             _at_form_feed(lines, at)
             or at - 1 in pages
             or at + 1 in pages
-            or (parts_sentences and lines[at].is_alone and _within_sentence(lines, at, group))
+            or (parts_sentences and lines[at].is_alone and _within_sentence(lines, at, passed_over))
             for at in places
         )
         if n_evident >= 0.5 * len(places):

@@ -7,6 +7,8 @@ from studio.tuning.texts.wrapping import wrap_width
 
 _LONG_LINE_CHARS = 120
 """Lines as long as this were not broken by anybody."""
+_MIN_BLOCK_LINES = 5
+"""On an average, where blank lines do no more than part scenes."""
 _LONG_BLOCK_LINES = 30
 _ENDS = tuple('.!?…"”’»')
 
@@ -44,9 +46,8 @@ def _between_blanks(lines: list[str]) -> list[list[str]]:
 def _has_a_line_for_each(blocks: list[list[str]]) -> bool:
     """Whether each line is a paragraph, as text that was saved from word processors has it."""
     lines = [line for block in blocks for line in block]
-    n_among_others = sum(len(block) for block in blocks if len(block) > 1)
     n_long = sum(len(line) >= _LONG_LINE_CHARS for line in lines)
-    return n_among_others > 0.6 * len(lines) and n_long > 0.1 * len(lines)
+    return len(lines) >= _MIN_BLOCK_LINES * len(blocks) and n_long > 0.1 * len(lines)
 
 
 def _divided(block: list[str], width: int) -> list[list[str]]:

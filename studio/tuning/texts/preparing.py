@@ -101,8 +101,9 @@ def prepare(
     """Read, clean and divide the texts in `paths`, files and folders.
 
     `held_out` is reported on as a whole, and nothing of it is trained on. `weights` are loss
-    weights above 0 for files and all that is in folders; the nearest counts, 1 where there is none.
-    `on_progress` is called every few milliseconds; it may sleep, and end the work by raising.
+    weights above 0 for works and for all that is in folders; the nearest counts, 1 where there is
+    none. Numbered files in a folder are one work, whose path is the folder.
+    `on_progress` is called many times a second; it may sleep, and end the work by raising.
 
     The order is: what no writer wrote is taken out and what is broken is mended, in each work by
     itself; older drafts of a chapter are left out; chapters are held out; only then come decisions
@@ -124,8 +125,7 @@ def prepare(
         for work in steps.each(gathered(each for each in read if each.path not in of_report), 0.35)
     ]
     report = [
-        repaired(work, cleaning, removals, steps.breathe)
-        for work in gathered(each for each in read if each.path in of_report)
+        repaired(work, cleaning, removals, steps.breathe) for work in read if work.path in of_report
     ]
     works = [work for work in _weighted(works, weights or {}) if work.chapters]
     report = [work for work in report if work.chapters]
@@ -291,8 +291,9 @@ def _decided(
     train = _not_empty(train)
     if not train or not held_out:
         raise TextsError(
-            "Nothing is left to learn from once what is not wanted is taken out. Switch off some "
-            "of the cleaning, or add other texts."
+            "Nothing is left to learn from once what is not wanted, and what is like the part that "
+            "is held out, is taken out. Add texts that repeat each other less, or switch off some "
+            "of the cleaning."
         )
     return replace(
         split,

@@ -42,7 +42,7 @@ _NAMED = (
 _ENTROPY_BITS = 4.5
 """A character; detect-secrets' own limit for base64."""
 
-_COULD_BE_KEY = re.compile(r"(?=\S{16})\S*\d|PRIVATE KEY|://[^\s/]+:[^\s/]+@")
+_COULD_BE_KEY = re.compile(r"(?<!\S)(?=\S{16})\S*\d|PRIVATE KEY|://[^\s/]+:[^\s/]+@")
 _RANDOM = re.compile(r"(?<![\w/+-])(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z])"
                      r"[A-Za-z0-9+/_=-]{24,}(?![\w/+-])")  # fmt: skip
 _E_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}(?![\w-])")

@@ -135,9 +135,10 @@ def chapters_of(blocks: Iterable[Block], between: str = "\n\n") -> tuple[Chapter
         text = block.text.strip("\n").rstrip()
         if not text.strip():
             continue
-        heading = " ".join(text.split()) if block.is_heading else heading_in(text)
-        # The same again is no new chapter, but the head of its next page.
-        if heading and heading.casefold() != title.casefold():
+        marked = " ".join(text.split()) if block.is_heading else _marked_heading(text)
+        heading = marked or _numbered_heading(text)
+        # "Chapter 2" again is no new chapter, but the head of its next page.
+        if heading and (marked or heading.casefold() != title.casefold()):
             end()
             title, paragraphs, quoted = heading, [], set()
         elif _BREAK.fullmatch(text.strip()):
@@ -169,7 +170,7 @@ _NUMBER = (
     r"premi[èe]re?|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|"
     r"uno|una|due|dos|tre|tres|quattro|cuatro|cinque|cinco)"
 )
-_MARKED = re.compile(r"\s*#{1,6}\s+(?P<title>\S.{0,118}?)\s*#*\s*")
+_MARKED = re.compile(r"\s*#{1,6}\s+(?P<title>\S.{0,200}?)\s*#*\s*")
 _NUMBERED = re.compile(
     rf"\s*(?:(?:the\s+)?(?:{_NAMED})\s+{_NUMBER}|第[0-9〇一二三四五六七八九十百千]+[章回部節节])"
     r"(?:\s*[.:—–-]*\s*|\s*[.:—–-]+\s*\S.{0,70}?|\s*\n\s*\S.{0,60}?(?<![,;.]))\s*",
@@ -183,12 +184,16 @@ _ALONE = re.compile(
 _MAX_HEADING_CHARS = 120
 
 
-def heading_in(paragraph: str) -> str | None:
-    """The title if the whole paragraph is a heading in plain text: "## Snow", "Chapter XII"."""
+def _marked_heading(paragraph: str) -> str | None:
+    """The title in "## Snow", if that is the whole paragraph."""
+    marked = _MARKED.fullmatch(paragraph)
+    return marked["title"] if marked else None
+
+
+def _numbered_heading(paragraph: str) -> str | None:
+    """The title if the whole paragraph is one by its words: "Chapter XII", "Epilogue"."""
     if len(paragraph) > _MAX_HEADING_CHARS:
         return None
-    if marked := _MARKED.fullmatch(paragraph):
-        return marked["title"]
     if _NUMBERED.fullmatch(paragraph) or _ALONE.fullmatch(paragraph):
         return " ".join(paragraph.split())
     return None

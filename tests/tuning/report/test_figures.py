@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studio.tuning.report import Report, ReportError, forgetting, keystrokes, samples
-from studio.tuning.report.figures import Forgetting, Keystrokes, NotMeasured, Variety
+from studio.tuning.report.figures import Distinct, Forgetting, Keystrokes, NotMeasured, Variety
 from studio.tuning.report.forgetting import Moved, divergence
 from studio.tuning.report.keystrokes import Typed
 from studio.tuning.report.places import spread
@@ -73,6 +73,13 @@ def test_a_text_that_repeats_itself_is_less_varied() -> None:
     assert isinstance(samples.variety(["One."], varied, varied), NotMeasured)
 
 
+def test_a_tenth_fewer_distinct_runs_is_told_as_repeating() -> None:
+    less = Variety(1_200, Distinct(0.69, 0.90), Distinct(0.59, 0.82), None)
+    same = Variety(1_200, Distinct(0.69, 0.90), Distinct(0.68, 0.89), None)
+    assert "repeats itself more" in on_variety(less)
+    assert "about as varied" in on_variety(same)
+
+
 def test_distinct_runs_are_counted_within_texts_alone() -> None:
     found = samples.distinct(["a b a b", "c d"], 100)
     assert found.twos == 3 / 4  # ab, ba, ab, cd
@@ -102,9 +109,17 @@ def test_openings_are_whole_paragraphs() -> None:
         assert 80 <= len(opening.split()) < 250
 
 
+def test_a_few_openings_of_many_short_chapters_are_found_and_spread() -> None:
+    chapters = [written_by(BREATHLESS, 700, seed) for seed in range(30)]
+    found = samples.openings(chapters, 2)
+    where = [next(i for i, text in enumerate(chapters) if opening in text) for opening in found]
+    assert where == pytest.approx([7, 22], abs=2)
+
+
 def test_an_endless_paragraph_is_cut_after_a_sentence() -> None:
     text = written_by(BREATHLESS, 3_000, 1).replace("\n\n", " ")
     for opening in samples.openings([text], 3)[1:]:
+        assert opening[0].isupper()
         assert opening.rstrip().endswith(".")
         assert len(opening) <= 1_500
 

@@ -25,6 +25,7 @@ from studio.tuning.report.figures import (
     Forgetting,
     Keystrokes,
     NotMeasured,
+    Overlap,
 )
 from studio.tuning.report.page import as_html, as_text
 from tests.tuning.report.made_texts import BREATHLESS, CURT, written_by
@@ -91,6 +92,7 @@ def test_a_random_adapter_is_reported_as_the_harm_it_is(engine: LlamaEngine, ada
     assert isinstance(report.keystrokes, Keystrokes)
     assert isinstance(report.style, NotMeasured)
     assert isinstance(report.copied, Copied)
+    assert isinstance(report.copied.after_training, Overlap)
     assert isinstance(report.variety, NotMeasured)
     assert len(report.samples) == 2
     assert report.samples[0].base != report.samples[0].tuned

@@ -13,10 +13,25 @@ _VERBS = (
     "watched carried opened forgot painted followed counted mended answered crossed sold "
     "borrowed warmed remembered lifted measured hid broke found washed"
 )
-_HOWS = [
-    "slowly", "twice", "without a word", "before the rain came", "in the old way", "after supper",
-    "as if nobody could see", "with both hands", "near the wall", "for the last time", "at dawn",
-]  # fmt: skip
+_HOWS = "slowly|twice|at dawn|without a word|with both hands|after supper|near the wall|by itself"
+_SYLLABLES = [
+    "ma",
+    "ro",
+    "del",
+    "vin",
+    "sa",
+    "ka",
+    "lor",
+    "ben",
+    "ti",
+    "nes",
+    "wel",
+    "fa",
+    "dor",
+    "mi",
+    "hal",
+    "gra",
+]
 _ADJECTIVES = "small grey quiet broken yellow heavy narrow distant careful patient silver"
 
 
@@ -26,9 +41,13 @@ def sentence(dice: random.Random) -> str:
     def one(words: str) -> str:
         return dice.choice(words.split())
 
+    def name() -> str:
+        return "".join(dice.choices(_SYLLABLES, k=dice.randint(2, 3))).capitalize()
+
+    how = dice.choice(_HOWS.split("|"))
     return (
-        f"The {one(_ADJECTIVES)} {one(_NOUNS)} {one(_VERBS)} the {one(_ADJECTIVES)} {one(_NOUNS)} "
-        f"{dice.choice(_HOWS)}, and the {one(_NOUNS)} {one(_VERBS)} {dice.choice(_HOWS)}."
+        f"{name()} {one(_VERBS)} the {one(_ADJECTIVES)} {one(_NOUNS)} of {name()} {how}, and "
+        f"{name()} {one(_VERBS)} the {one(_NOUNS)} from {name()} for {name()}."
     )
 
 

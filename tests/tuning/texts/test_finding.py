@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,17 +38,32 @@ def test_folders_that_lead_back_to_themselves_end(tmp_path: Path) -> None:
     assert find_texts([tmp_path]) == [tmp_path / "one/a.md"]
 
 
-def test_very_deep_folders_are_walked(tmp_path: Path) -> None:
-    here = os.getcwd()  # noqa: PTH109 (the way there is longer than a path may be)
+@pytest.fixture
+def deep_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder with one of 1,500 others inside of each other, whose path is longer than may be."""
+    here = os.getcwd()  # noqa: PTH109 (pathlib can't go there)
+    os.chdir(tmp_path)
+    n_made = 0
     try:
-        os.chdir(tmp_path)
         for _ in range(1_500):
             os.mkdir("d")  # noqa: PTH102
             os.chdir("d")
-    finally:
+            n_made += 1
         os.chdir(here)
-    _write(tmp_path / "d/d/d/a.md")
-    assert find_texts([tmp_path]) == [tmp_path / "d/d/d/a.md"]
+        yield tmp_path
+    finally:
+        os.chdir(tmp_path)
+        for _ in range(n_made):
+            os.chdir("d")
+        for _ in range(n_made):
+            os.chdir("..")
+            shutil.rmtree("d")
+        os.chdir(here)
+
+
+def test_very_deep_folders_are_walked(deep_folder: Path) -> None:
+    _write(deep_folder / "d/d/d/a.md")
+    assert find_texts([deep_folder]) == [deep_folder / "d/d/d/a.md"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def test_a_plain_text_has_chapters_paragraphs_and_scene_breaks(tmp_path: Path) -
     ]
 
 
+def test_a_head_that_recurs_begins_no_chapter_but_a_poem_may_be_called_as_its_book_is(
+    tmp_path: Path,
+) -> None:
+    pages = _work(tmp_path / "a.txt", "CHAPTER XII\n\nOne.\n\nChapter XII\n\nTwo.\n")
+    assert _plain(pages) == [("CHAPTER XII", ("One.", "Chapter XII", "Two."))]
+    poems = _work(tmp_path / "b.txt", "# Snow\n\n## Snow\n\nOne.\n\n## Snow\n\nTwo.\n")
+    assert _plain(poems) == [("Snow", ("One.",)), ("Snow", ("Two.",))]
+
+
 @pytest.mark.parametrize(
     "heading",
     ["Chapter 1", "CHAPTER ONE", "Chapter I.", "Part Two", "Prologue", "Book III — The Sea",

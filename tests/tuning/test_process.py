@@ -1,0 +1,369 @@
+"""A run by its own process: done, stopped, killed, gone on with, and refused with a sentence."""
+
+from __future__ import annotations
+
+import errno
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import psutil
+import pytest
+
+from studio.library import DefaultModel
+from studio.tuning import checkpoints, process
+from studio.tuning.courtesy import Hold
+from studio.tuning.events import (
+    LAST,
+    Began,
+    Checked,
+    Doing,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    Noted,
+    Planned,
+    Sampled,
+    Saved,
+    Standing,
+    Stepped,
+    Stopped,
+    Told,
+)
+from studio.tuning.export import BASE_HASH
+from studio.tuning.recipe import Recipe
+from studio.tuning.report import Report
+from studio.tuning.run import HOLD, Job, Run, RunError
+from tests.gguf_files import write_tiny
+from tests.tuning import tiny
+
+PATIENCE_S = 240.0
+RECIPE = Recipe(
+    rank=4,
+    alpha=8,
+    learning_rate=1e-2,
+    n_ctx=64,
+    row_tokens=256,
+    step_tokens=512,
+    evaluations=3,
+    precision="float32",
+    passes=2.0,
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.make("llama, tied", tmp_path_factory.mktemp("base"))[1]
+
+
+_WORDS = (
+    "the keeper,a gull,my sister,the old pilot,nobody,the boy,her aunt,the lamp",
+    "watched,forgot,carried,painted,sold,mended,counted,buried,named,hid",
+    "the harbour,three coats,a letter,every rope,the blue door,some bread,her own name,a map",
+    "before dawn,in the rain,without a word,all winter,for luck,on the stairs,after that,twice",
+)
+
+
+def _story(n_words: int, seed: int = 1) -> str:
+    """Sentences that no two paragraphs share."""
+    dice = random.Random(seed)
+    who, does, what, when = (line.split(",") for line in _WORDS)
+    parts, n = ["# The first"], 0
+    while n < n_words:
+        lines = [
+            f"{dice.choice(who)} {dice.choice(does)} {dice.choice(what)} "
+            f"{dice.choice(when)}, {dice.randint(2, 999)} times".capitalize()
+            for _ in range(dice.randint(2, 6))
+        ]
+        parts.append(". ".join(lines) + ".")
+        n += len(parts[-1].split())
+        if dice.random() < 0.05:
+            parts.append(f"# Chapter {len(parts)}")
+    return "\n\n".join(parts)
+
+
+@pytest.fixture
+def job(base: Path, tmp_path: Path) -> Job:
+    text, other = tmp_path / "story.md", tmp_path / "other.md"
+    text.write_text(_story(1500), "utf-8")
+    other.write_text(_story(600, seed=2), "utf-8")
+    return Job("My style", (text,), base, RECIPE, controls=(other,), report="quick")
+
+
+def _home(tmp_path: Path, name: str = "adapters") -> Path:
+    return tmp_path / name / "data"
+
+
+class _Watched:
+    """What a run told so far."""
+
+    def __init__(self, run: Run) -> None:
+        self._following = run.follow()
+        self.told: list[Told] = []
+
+    def until(self, wanted: Callable[[Event], bool]) -> Event:
+        """The first event of this kind from now on."""
+        end_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end_s:
+            new = list(self._following.events())
+            for at, told in enumerate(new):
+                self.told.append(told)
+                if wanted(told.event):
+                    self.told += new[at + 1 :]
+                    return told.event
+            time.sleep(0.05)
+        raise TimeoutError(f"only these came: {self.told[-5:]}")
+
+    def end(self) -> Event:
+        return self.until(lambda event: isinstance(event, LAST))
+
+    def all(self, kind: type) -> list[Event]:
+        return [told.event for told in self.told if isinstance(told.event, kind)]
+
+
+def _losses(watched: _Watched) -> dict[int, float]:
+    return {event.step: event.nats for event in watched.all(Stepped) if isinstance(event, Stepped)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
+    job: Job, base: Path, tmp_path: Path
+) -> None:
+    whole = Run.begin(_home(tmp_path), job)
+    whole.start()
+    watched = _Watched(whole)
+    end = watched.end()
+    assert isinstance(end, Finished), end
+
+    kinds = [type(told.event) for told in watched.told]
+    firsts = sorted(set(kinds), key=kinds.index)
+    wanted = [Began, Doing, Checked, Evaluated, Planned, Sampled, Stepped, Saved, Finished]
+    assert [kind for kind in firsts if kind in wanted] == wanted
+    assert [event.adapter for event in watched.all(Checked) if isinstance(event, Checked)] == [
+        False,
+        True,
+    ]
+    tried = [event for event in watched.all(Evaluated) if isinstance(event, Evaluated)]
+    assert next(event.step for event in tried) == 0
+    assert len(tried) == RECIPE.evaluations + 1
+    assert tried[-1].nats < tried[0].nats - 0.1
+    samples = [event for event in watched.all(Sampled) if isinstance(event, Sampled)]
+    assert samples[0].tuned == samples[0].base
+    assert samples[-1].tuned != samples[-1].base
+    adapter = whole.adapter
+    assert adapter is not None
+    said = gguf.GGUFReader(adapter).fields
+    assert said[BASE_HASH].contents() == process.inspect(base).sha256
+    report = Report.from_json((whole.folder / "report.json").read_text("utf-8"))
+    assert end.sentence == report.verdict
+    assert not whole.is_running
+    assert not (whole.folder / "checkpoints").exists()
+
+    # The same, killed twice: once in training, once in what follows.
+    killed = Run.begin(_home(tmp_path, "other"), job)
+    killed.start()
+    again = _Watched(killed)
+    began = again.until(lambda event: isinstance(event, Began))
+    again.until(lambda event: isinstance(event, Saved))
+    assert isinstance(began, Began)
+    psutil.Process(began.pid).kill()
+    _wait_for(lambda: not killed.is_running)
+    killed.start()
+    resumed = again.until(lambda event: isinstance(event, Began))
+    assert isinstance(resumed, Began)
+    assert resumed.resumed
+    again.until(lambda event: isinstance(event, Doing) and event.what == "report")
+    psutil.Process(resumed.pid).kill()
+    _wait_for(lambda: not killed.is_running)
+    killed.start()
+    assert isinstance(again.end(), Finished)
+    assert _losses(again).keys() == _losses(watched).keys()
+    for step, loss in _losses(watched).items():
+        assert _losses(again)[step] == pytest.approx(loss, abs=1e-5)
+    assert killed.adapter is not None
+
+
+def _wait_for(true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_stands_still_stops_goes_on_and_finishes_when_it_is_told(
+    job: Job, tmp_path: Path
+) -> None:
+    run = Run.begin(_home(tmp_path), replace(job, recipe=replace(RECIPE, passes=40.0)))
+    run.start()
+    watched = _Watched(run)
+    watched.until(lambda event: isinstance(event, Stepped))
+    with pytest.raises(RunError, match="worked on already"):
+        run.start()
+    with pytest.raises(RunError, match="Stop it first"):
+        run.remove()
+
+    hold = Hold(run.folder.parent / HOLD)
+    hold.ask(2.0)
+    watched.until(lambda event: event == Standing("writer"))
+    watched.until(lambda event: event == Standing(""))
+    hold.close()
+
+    run.tell("pause")
+    watched.until(lambda event: event == Standing("asked"))
+    steps = len(watched.all(Stepped))
+    time.sleep(1.0)
+    run.tell("go on")
+    watched.until(lambda event: event == Standing(""))
+    assert len(watched.all(Stepped)) == steps
+
+    watched.until(lambda event: isinstance(event, Stepped))
+    run.tell("stop")
+    assert isinstance(watched.end(), Stopped)
+    _wait_for(lambda: not run.is_running)
+    last = max(_losses(watched))
+
+    run.start()
+    step = watched.until(lambda event: isinstance(event, Stepped))
+    assert isinstance(step, Stepped)
+    assert step.step == last + 1
+    run.tell("finish")
+    assert isinstance(watched.end(), Finished)
+    assert run.adapter is not None
+    _wait_for(lambda: not run.is_running)
+    run.remove()
+    assert Run.all(run.folder.parent) == []
+
+
+# -- what is refused, in this process ------------------------------------------------------------
+
+
+def _worked_on(job: Job, home: Path) -> tuple[Run, _Watched]:
+    run = Run.begin(home, job)
+    process.work_on(run.folder)
+    watched = _Watched(run)
+    watched.end()
+    return run, watched
+
+
+def _failure(watched: _Watched) -> str:
+    event = watched.told[-1].event
+    assert isinstance(event, Failed), event
+    return event.sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "empty"),
+        (b"Only three words", "There are 3 words to learn from"),
+        (b"\x00\x01\x02\xff" * 2000, "‘story.md’"),
+    ],
+)
+def test_texts_that_are_none_are_refused(
+    content: bytes, sentence: str, job: Job, tmp_path: Path
+) -> None:
+    job.texts[0].write_bytes(content)
+    _, watched = _worked_on(job, _home(tmp_path))
+    assert sentence in _failure(watched)
+
+
+def test_a_model_that_can_not_be_tuned_is_refused(job: Job, tmp_path: Path) -> None:
+    like = DefaultModel.declared().find()
+    mamba = write_tiny(tmp_path / "m.gguf", "mamba", like)
+    _, watched = _worked_on(replace(job, base=mamba), _home(tmp_path))
+    assert "can't be tuned here" in _failure(watched)
+
+
+def test_without_pytorch_it_says_how_to_add_it(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "missing", lambda: "Tuning needs torch.")
+    _, watched = _worked_on(job, _home(tmp_path))
+    assert _failure(watched) == "Tuning needs torch."
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_a_sentence_and_nothing_that_was_learned(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, n_saved = checkpoints.save, [0]
+
+    def full(*given: object) -> None:
+        n_saved[0] += 1
+        if n_saved[0] > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checkpoints, "save", full)
+    run, watched = _worked_on(job, _home(tmp_path))
+    assert "No space left" in _failure(watched)
+    assert "Make room" in _failure(watched)
+    found = checkpoints.newest(run.folder / "checkpoints")
+    assert found is not None
+    assert found[1].step > 0
+
+
+@pytest.mark.slow
+def test_memory_that_is_short_means_less_at_a_time(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.tuning.trainer import Trainer
+
+    differentiate, failed = Trainer.differentiate, [0]
+
+    def short(self: Trainer, documents: object, rows: list[object], *more: object) -> float:
+        if failed[0] < 2:
+            failed[0] += 1
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        return differentiate(self, documents, rows, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "differentiate", short)
+    run, watched = _worked_on(job, _home(tmp_path))
+    assert isinstance(watched.told[-1].event, Finished)
+    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    assert sum("The memory was short" in note for note in notes) == 2
+    plans = [event for event in watched.all(Planned) if isinstance(event, Planned)]
+    assert plans[0].checkpointing
+    assert run.adapter is not None
+
+
+# -- folders -------------------------------------------------------------------------------------
+
+
+def test_a_job_is_kept_as_it_was_asked_for(job: Job, tmp_path: Path) -> None:
+    asked = replace(
+        job, weights=tmp_path, loss_weights=((tmp_path / "a.md", 2.0),), left_on=("drafts",)
+    )
+    assert Run.begin(_home(tmp_path), asked).job == asked
+
+
+def test_a_name_is_taken_once_and_must_be_one(job: Job, tmp_path: Path) -> None:
+    home = _home(tmp_path)
+    Run.begin(home, job)
+    with pytest.raises(RunError, match="There is a tuning ‘My style’ already"):
+        Run.begin(home, job)
+    with pytest.raises(RunError, match="Give the tuning a name"):
+        Run.begin(home, replace(job, name=" ../.. "))
+    with pytest.raises(RunError, match="There is no tuning ‘Yours’"):
+        Run.named(home, "Yours")
+    inside = Run.begin(home, replace(job, name="../a/b"))
+    assert inside.folder.parent == home
+
+
+def test_a_damaged_job_is_told(job: Job, tmp_path: Path) -> None:
+    run = Run.begin(_home(tmp_path), job)
+    (run.folder / "job.json").write_text("{", "utf-8")
+    with pytest.raises(RunError, match="damaged"):
+        _ = run.job
+    values = json.loads(job.to_json()) | {"version": 99}
+    (run.folder / "job.json").write_text(json.dumps(values), "utf-8")
+    with pytest.raises(RunError, match="another version"):
+        _ = run.job
