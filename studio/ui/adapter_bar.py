@@ -1,4 +1,4 @@
-"""Choose an adapter and its strength in a bar below the text, while the text stays in sight."""
+"""Choose an adapter and its strength, in a bar below the text."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class AdapterBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 5, 6, 5)
         row.setSpacing(8)
-        for text, widget in (("&Adapter", self._which), ("S&trength", self._slider)):
+        for text, widget in (("&Adapter", self._which), ("Stren&gth", self._slider)):
             label = QLabel(text)
             label.setBuddy(widget)
             label.setToolTip(widget.toolTip())

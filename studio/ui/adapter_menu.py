@@ -35,7 +35,7 @@ class AdapterMenu(QMenu):
         )
         self._strength = self._action(
             "&Strength…",
-            "Choose an adapter and how much it counts, while you see what it writes",
+            "Choose an adapter and how much it counts, below the text",
             self.bar_wanted.emit,
         )
         self._strength.setShortcut(QKeySequence("Ctrl+Shift+A"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from studio.ui.asking import AskingChoice
@@ -14,6 +14,11 @@ from studio.ui.suggesting import PAUSE_MINUTES
 SETTLE_MS = 100
 """Figures follow the typing at this distance, so that a key costs nothing here."""
 MODEL_WIDTH_PX = 340
+LEAST_MODEL_PX = 60
+GAP_PX = 6
+"""Between two parts of the bar."""
+GRIP_PX = 24
+"""Taken by the corner that resizes the window, and the margins."""
 ADAPTER_WIDTH_PX = 150
 
 
@@ -48,6 +53,7 @@ class WritingStatusBar(QStatusBar):
         self._place.setToolTip("The cursor's line and column")
         self._model_button = QToolButton()
         self._model_button.setAutoRaise(True)
+        self._model_button.setMinimumWidth(LEAST_MODEL_PX)
         self._model_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._model_button.setArrowType(Qt.ArrowType.NoArrow)
         self._model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
@@ -116,6 +122,25 @@ class WritingStatusBar(QStatusBar):
         """Put the focus on the first button."""
         self._asking_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow, the name of the model gives way."""
+        super().resizeEvent(event)
+        self._show_model()
+
+    def _room_px(self) -> int:
+        """For the name of the model."""
+        others = (
+            self._words,
+            self._place,
+            self._asking_button,
+            self._pause_button,
+            self._adapter_button,
+        )
+        taken = sum(each.sizeHint().width() + GAP_PX for each in others if not each.isHidden())
+        button = self._model_button
+        margin = button.sizeHint().width() - button.fontMetrics().horizontalAdvance(button.text())
+        return max(LEAST_MODEL_PX, min(MODEL_WIDTH_PX, self.width() - taken - margin - GRIP_PX))
+
     def _settle_soon(self) -> None:
         if not self._settle.isActive():
             self._settle.start()
@@ -129,7 +154,7 @@ class WritingStatusBar(QStatusBar):
     def _show_model(self) -> None:
         words = self._model.words
         metrics = QFontMetrics(self._model_button.font())
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, MODEL_WIDTH_PX)
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, self._room_px())
         self._model_button.setText(shown)
         self._model_button.setAccessibleName(f"Model: {words}")
         self._model_button.setToolTip(f"{words}\nClick for the Model menu")
@@ -144,6 +169,7 @@ class WritingStatusBar(QStatusBar):
             f"Adapter: {words}\nClick to choose another one or change its strength"
         )
         self._adapter_button.setVisible(bool(words))
+        self._show_model()
 
     def _show_asking(self) -> None:
         self._asking_button.setText(self._asking.words)

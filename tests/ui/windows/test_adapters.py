@@ -427,3 +427,20 @@ def test_an_adapter_that_is_wanted_before_the_model_answers_waits_for_it(
     assert window.status._adapter_button.text() == "trying voice…"
     QApplication.processEvents()
     assert house.desk.in_use.adapters == (), "until the model has answered with it"
+
+
+@pytest.mark.slow
+def test_in_a_narrow_window_the_name_of_the_model_gives_way(study: Study) -> None:
+    window = study.opens()
+    study.uses(study.tuned("A style with a name that is long"))
+    status = window.status
+    whole = status._model_button.text()
+    window.resize(window.minimumSize())
+    QApplication.processEvents()
+    assert window.size() == window.minimumSize()
+    assert status._model_button.geometry().right() <= status.width()
+    assert status._model_button.width() >= status._model_button.sizeHint().width()
+    assert "…" in status._model_button.text()
+    window.resize(1100, 700)
+    QApplication.processEvents()
+    assert status._model_button.text() == whole
