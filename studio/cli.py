@@ -130,10 +130,12 @@ def _command_parser() -> argparse.ArgumentParser:
     add_adapters(commands)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
-    bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, or all")
+    bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, tune, or all")
     bench.add_argument("--row", metavar="ROW", help="measure this row alone")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
-    bench.add_argument("--corpus", type=Path, metavar="DIR", help="texts for what needs them")
+    bench.add_argument(
+        "--corpus", "--texts", type=Path, metavar="DIR", help="texts for what needs them"
+    )
     typist = bench.add_argument_group("keystrokes of texts of your own")
     typist.add_argument("--text", type=Path, nargs="+", metavar="FILE", help="texts to be typed")
     typist.add_argument(

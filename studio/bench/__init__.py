@@ -69,12 +69,13 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All there are, by name."""
-    from studio.bench import editor, engine, keystrokes
+    from studio.bench import editor, engine, keystrokes, tune
 
     return {
         "editor": Suite(editor.ROWS, editor.measure),
         "engine": Suite(engine.ROWS, engine.measure),
         "keystrokes": Suite(keystrokes.ROWS, keystrokes.measure, needs_corpus=True),
+        "tune": Suite(tune.ROWS, tune.measure, needs_corpus=True),
     }
 
 

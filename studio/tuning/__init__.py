@@ -7,6 +7,7 @@ import importlib.util
 _NEEDED = (
     "torch", "transformers", "peft", "safetensors", "gguf", "docx", "odfdo", "lxml", "markdown_it",
     "mdit_py_plugins", "ftfy", "py3langid", "datasketch", "detect_secrets",
+    "jinja2",
 )  # fmt: skip
 
 

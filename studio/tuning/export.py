@@ -94,8 +94,8 @@ def write_adapter(folder: Path, base: BaseModel, target: Path, *, name: str) -> 
         writer.add_string(BASE_HASH, base.sha256)
         writer.add_string(BASE_NAME, base.path.name)
         for weight, pair in pairs.items():
-            writer.add_tensor(f"{weight}.lora_a", np.ascontiguousarray(pair.a))
-            writer.add_tensor(f"{weight}.lora_b", np.ascontiguousarray(pair.b))
+            writer.add_tensor(f"{weight}.lora_a", _halved(pair.a))
+            writer.add_tensor(f"{weight}.lora_b", _halved(pair.b))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -133,6 +133,12 @@ def bake_pairs(
             for done in quantize(full, target, kind.name):
                 yield 0.5 + 0.5 * done
     yield 1.0
+
+
+def write_full(base: BaseModel, target: Path) -> None:
+    """Write a copy of the base with its weights as 16-bit floats."""
+    for _ in _merged(base, {}, target, 0.0, "F16"):
+        pass
 
 
 def _refuse(config: Mapping[str, Any]) -> None:
@@ -209,6 +215,13 @@ def permuted(rows: Matrix, n_head: int) -> Matrix:
     """Rows of a query or key weight from PyTorch's order to llama.cpp's (LlamaModel.permute)."""
     n_out, width = rows.shape
     return rows.reshape(n_head, 2, n_out // n_head // 2, width).swapaxes(1, 2).reshape(rows.shape)
+
+
+def _halved(matrix: Matrix) -> NDArray[np.float16] | Matrix:
+    """In 16 bits, which cost less than a tenth of a millinat and half the time at the desk."""
+    if np.abs(matrix).max(initial=0.0) >= np.finfo(np.float16).max:
+        return np.ascontiguousarray(matrix)
+    return np.ascontiguousarray(matrix, np.float16)
 
 
 def _merged(

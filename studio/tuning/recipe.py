@@ -26,9 +26,9 @@ class Recipe:
     Sources and reasons: docs/tuning.md.
     """
 
-    rank: int = 16
+    rank: int = 32
     """Of the adapters' matrices."""
-    alpha: float = 32.0
+    alpha: float = 64.0
     """The adapters are scaled by alpha / rank."""
     learning_rate: float = 1e-3
     """The highest; it rises to it and falls to a tenth along a cosine."""

@@ -204,7 +204,7 @@ class Run:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=os.environ | _ENVIRONMENT,
+                    env=os.environ | ENVIRONMENT,
                     cwd=self.folder,
                     close_fds=True,
                     **apart,
@@ -237,7 +237,7 @@ class Run:
 
 
 # Set before PyTorch is loaded. Threads that spin while they wait take what an editor needs.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "1000",
     "KMP_BLOCKTIME": "0",

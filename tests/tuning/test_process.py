@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,6 +40,7 @@ from studio.tuning.report import Report
 from studio.tuning.run import HOLD, Job, Run, RunError
 from tests.gguf_files import write_tiny
 from tests.tuning import tiny
+from tests.tuning.stories import story
 
 PATIENCE_S = 240.0
 RECIPE = Recipe(
@@ -61,37 +61,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.make("llama, tied", tmp_path_factory.mktemp("base"))[1]
 
 
-_WORDS = (
-    "the keeper,a gull,my sister,the old pilot,nobody,the boy,her aunt,the lamp",
-    "watched,forgot,carried,painted,sold,mended,counted,buried,named,hid",
-    "the harbour,three coats,a letter,every rope,the blue door,some bread,her own name,a map",
-    "before dawn,in the rain,without a word,all winter,for luck,on the stairs,after that,twice",
-)
-
-
-def _story(n_words: int, seed: int = 1) -> str:
-    """Sentences that no two paragraphs share."""
-    dice = random.Random(seed)
-    who, does, what, when = (line.split(",") for line in _WORDS)
-    parts, n = ["# The first"], 0
-    while n < n_words:
-        lines = [
-            f"{dice.choice(who)} {dice.choice(does)} {dice.choice(what)} "
-            f"{dice.choice(when)}, {dice.randint(2, 999)} times".capitalize()
-            for _ in range(dice.randint(2, 6))
-        ]
-        parts.append(". ".join(lines) + ".")
-        n += len(parts[-1].split())
-        if dice.random() < 0.05:
-            parts.append(f"# Chapter {len(parts)}")
-    return "\n\n".join(parts)
-
-
 @pytest.fixture
 def job(base: Path, tmp_path: Path) -> Job:
     text, other = tmp_path / "story.md", tmp_path / "other.md"
-    text.write_text(_story(1500), "utf-8")
-    other.write_text(_story(600, seed=2), "utf-8")
+    text.write_text(story(1500), "utf-8")
+    other.write_text(story(600, seed=2), "utf-8")
     return Job("My style", (text,), base, RECIPE, controls=(other,), report="quick")
 
 
