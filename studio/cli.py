@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.engine.client import EngineClient
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
-COMMANDS = ("draft", "complete", "tune", "bench")
+COMMANDS = ("draft", "complete", "tune", "adapters", "bench")
 _SHOW_PROGRESS_AFTER_S = 1.0
 _DEMO = "The lamp in the window had been burning since dusk, and"
 
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     from studio.engine import EngineError, RequestError
     from studio.library import LibraryError
+    from studio.library.adapters import AdapterError
     from studio.tune_command import NotATuning
     from studio.tuning import TuningError
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = _command_parser().parse_args(words)
             return int(options.run(options))
         return _edit(_editor_parser().parse_args(words))
-    except (BadInput, RequestError, NotATuning) as error:
+    except (BadInput, RequestError, NotATuning, AdapterError) as error:
         return _complain(str(error), BAD_INPUT)
     except (EngineError, LibraryError, TuningError) as error:
         return _complain(str(error), FAILED)
@@ -76,8 +77,8 @@ def _editor_parser() -> argparse.ArgumentParser:
         description="Open the editor. A language model on this machine continues your text in "
         "grey at the cursor; Tab takes it.",
         epilog="Without the window: lamplight draft “PROMPT”, lamplight complete FILE --at "
-        "LINE:COL, lamplight tune TEXTS, lamplight bench NAME; each explains itself with --help. "
-        "To open a file that is called like a command, write ./draft.",
+        "LINE:COL, lamplight tune TEXTS, lamplight adapters, lamplight bench NAME; each explains "
+        "itself with --help. To open a file that is called like a command, write ./draft.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="texts or a folder")
     _add_model(parser)
@@ -86,6 +87,9 @@ def _editor_parser() -> argparse.ArgumentParser:
 
 
 def _command_parser() -> argparse.ArgumentParser:
+    from studio.adapters_command import add_adapters, add_option
+    from studio.tune_command import add_tune
+
     parser = _Parser(prog="lamplight")
     commands = parser.add_subparsers(required=True)
 
@@ -100,6 +104,7 @@ def _command_parser() -> argparse.ArgumentParser:
     draft.add_argument("--seed", type=int, default=0, help="same seed, same text (default 0)")
     _add_json(draft)
     _add_model(draft)
+    add_option(draft)
     draft.set_defaults(run=_draft)
 
     complete = commands.add_parser(
@@ -118,11 +123,11 @@ def _command_parser() -> argparse.ArgumentParser:
     )
     _add_json(complete)
     _add_model(complete)
+    add_option(complete)
     complete.set_defaults(run=_complete)
 
-    from studio.tune_command import add_tune
-
     add_tune(commands)
+    add_adapters(commands)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
     bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, tune, or all")
@@ -200,13 +205,13 @@ def _draft(options: argparse.Namespace) -> int:
         heal=heals_draft(prompt),
     )
     if options.versions == 1 and not options.json:
-        return _stream(request, options.model)
+        return _stream(request, options.model, options.adapter)
     texts = [""] * options.versions
 
     def gather(piece: Piece) -> None:
         texts[piece.version] += piece.text
 
-    capabilities = _answer(request, options.model, gather, progress=True)
+    capabilities = _answer(request, options.model, gather, options.adapter, progress=True)
     if options.json:
         versions = [{"text": text} for text in texts]
         _print_json(
@@ -253,13 +258,13 @@ def _complete(options: argparse.Namespace) -> int:
     prompt = assemble(before, files.steering, budget, rate).prompt
     request = suggestion(prompt, options.max_tokens or settings.suggestion_tokens)
     if not options.json:
-        return _stream(request, options.model)
+        return _stream(request, options.model, options.adapter)
     parts: list[str] = []
 
     def gather(piece: Piece) -> None:
         parts.append(piece.text)
 
-    capabilities = _answer(request, options.model, gather)
+    capabilities = _answer(request, options.model, gather, options.adapter)
     _print_json({"text": "".join(parts), "at": options.at, "model": capabilities.name})
     return OK
 
@@ -325,12 +330,12 @@ def _stream_draft(prompt: str, model: Path | None) -> int:
     return _stream(Request(prompt, max_tokens=80, sampling=presets()["story"]), model)
 
 
-def _stream(request: Request, model: Path | None) -> int:
+def _stream(request: Request, model: Path | None, adapter: str | None = None) -> int:
     def write(piece: Piece) -> None:
         sys.stdout.write(piece.text)
         sys.stdout.flush()
 
-    _answer(request, model, write)
+    _answer(request, model, write, adapter)
     sys.stdout.write("\n")
     return OK
 
@@ -339,18 +344,22 @@ def _answer(
     request: Request,
     model: Path | None,
     on_piece: Callable[[Piece], None],
+    adapter: str | None = None,
     *,
     progress: bool = False,
 ) -> Capabilities:
     """Open the model, ask, and pass the pieces on; what answered."""
+    from studio.adapters_command import adapters_of
     from studio.app import Places, keep_log, new_client
     from studio.engine import Piece, Reading
 
     places = Places.of_user()
     keep_log(places)
+    path = _model_file(model, places)
+    request = replace(request, adapters=adapters_of(adapter, path, places))
     client = new_client(places)
     try:
-        capabilities = _open(client, model, places)
+        capabilities = _open(client, path, places)
         # Pieces that are shown as they come are progress enough.
         total = request.max_tokens * request.versions
         with _bar("Reading", "token") as reading, _bar("Writing", "token", total) as writing:
@@ -382,21 +391,28 @@ def _bar(what: str, unit: str, total: int | None = None) -> tqdm[NoReturn]:
     )
 
 
-def _open(client: EngineClient, model: Path | None, places: Places) -> Capabilities:
-    """Load the model asked for, the writer's own, or the default one, with a progress bar."""
-    from studio.app import load_options
+def _model_file(model: Path | None, places: Places) -> Path:
+    """The model asked for, the writer's own, or the default one, which may be downloaded."""
     from studio.library import DefaultModel, LibraryError
     from studio.settings import SettingsStore
 
-    settings = SettingsStore(places.settings).current
+    if model is None and (chosen := SettingsStore(places.settings).current.model_path):
+        model = Path(chosen)
+    if model is not None:
+        return model.expanduser()
     default = DefaultModel.declared()
-    if model is None and settings.model_path:
-        model = Path(settings.model_path)
-    if model is None:
-        try:
-            model = default.find()
-        except LibraryError:
-            model = default.download()
+    try:
+        return default.find()
+    except LibraryError:
+        return default.download()
+
+
+def _open(client: EngineClient, model: Path, places: Places) -> Capabilities:
+    """Load a model with a progress bar."""
+    from studio.app import load_options
+    from studio.settings import SettingsStore
+
+    settings = SettingsStore(places.settings).current
     with _bar("Loading the model", "%", 100) as bar:
 
         def show(fraction: float) -> None:

@@ -21,11 +21,14 @@ def write_lora(
     rank: int = 4,
     strength: float = 1.0,
     n_embd: int = 576,
+    base: tuple[str, str] | None = None,
 ) -> Path:
     """A LoRA adapter with random weights for the attention of the model `like`, or else of the
-    default one, which has an `n_embd` of 576."""
+    default one, which has an `n_embd` of 576. `base`: the hash and the file name it remembers."""
     architecture, shapes = attention_of(like) if like else ("llama", _like_the_default(n_embd))
-    return lora.write_lora(path, architecture, shapes, seed=seed, rank=rank, strength=strength)
+    return lora.write_lora(
+        path, architecture, shapes, seed=seed, rank=rank, strength=strength, base=base
+    )
 
 
 def _like_the_default(n_embd: int) -> dict[str, tuple[int, int]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from studio.library.adapters import BASE_HASH, BASE_NAME
+
 Shapes = dict[str, tuple[int, int]]
 """(out, in) of weights, by their names in a GGUF file."""
 
@@ -33,13 +35,19 @@ def write_lora(
     seed: int = 1,
     rank: int = 4,
     strength: float = 1.0,
+    base: tuple[str, str] | None = None,
 ) -> Path:
-    """An adapter for these weights of a model; its path."""
+    """An adapter for these weights of a model; its path.
+
+    `base`: the SHA-256 and the name of the file that it says it was made for.
+    """
     dice = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_string("general.type", "adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(rank))
+    for key, value in zip((BASE_HASH, BASE_NAME), base or (), strict=False):
+        writer.add_string(key, value)
     for name, (n_out, n_in) in shapes.items():
         a = dice.normal(0, 1 / np.sqrt(n_in), (rank, n_in)).astype(np.float32)
         b = dice.normal(0, 0.3 * strength, (n_out, rank)).astype(np.float32)

@@ -186,7 +186,7 @@ class Cache:
         row[self._never] = -np.inf
         if np.isnan(row.max()):  # the maximum of anything with a NaN is one
             self._spoilt = True
-            raise nonsense([name for name, _ in self._key])
+            raise nonsense([name.partition("\0")[0] for name, _ in self._key])
         return row
 
     def _wipe(self) -> None:

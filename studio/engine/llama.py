@@ -33,7 +33,7 @@ from studio.engine.context import Context, metadata
 from studio.engine.devices import Gpu, automatic_layers, gpus, in_words, layers_by_device
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
-from studio.engine.queries import Queries, key_of
+from studio.engine.queries import Queries
 from studio.engine.sequence import AdapterKey
 from studio.engine.threads import settle_threads
 from studio.engine.versions import Versions
@@ -115,8 +115,7 @@ class LlamaEngine:
                 f"The text is too long for the model: {len(prompt):,} tokens, and its context "
                 f"window holds {self.capabilities.n_ctx:,}. Choose a larger window in Settings."
             )
-        key = key_of(request.adapters)
-        self._adapters.load(key)
+        key = self._adapters.load(request.adapters)
         whole, prompt = prompt, self._nearest(prompt, key, request)
         sequence, reused = self._cache.acquire(prompt, key)
         forks = []

@@ -21,6 +21,17 @@ def refuse_unfit(path: Path, gpu_bytes: int = 0) -> None:
 
     `gpu_bytes` are free on the GPUs that share the model with the machine's own memory.
     """
+    size = refuse_unreadable(path)
+    available = psutil.virtual_memory().available + gpu_bytes
+    if size > available:
+        raise ModelFileError(
+            f"‘{path.name}’ needs {size / 2**30:.1f} GB of memory, and {available / 2**30:.1f} GB "
+            "are free. Close other programs or choose a smaller model."
+        )
+
+
+def refuse_unreadable(path: Path) -> int:
+    """Refuse what is no GGUF file at a glance; its size in bytes. Raises `ModelFileError`."""
     name = f"‘{path.name}’"
     try:
         if path.is_dir():
@@ -43,12 +54,7 @@ def refuse_unfit(path: Path, gpu_bytes: int = 0) -> None:
             f"{name} is not a GGUF model{' (it is empty)' if not size else ''}. "
             "Choose a model file in the GGUF format."
         )
-    available = psutil.virtual_memory().available + gpu_bytes
-    if size > available:
-        raise ModelFileError(
-            f"{name} needs {size / 2**30:.1f} GB of memory, and {available / 2**30:.1f} GB are "
-            "free. Close other programs or choose a smaller model."
-        )
+    return size
 
 
 def why_not_loaded(path: Path, lines: list[str]) -> ModelFileError:

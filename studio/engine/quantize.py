@@ -12,16 +12,15 @@ import logging
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Literal
 
-from studio.engine import EngineError, ModelFileError
+from studio.engine import EngineError
+from studio.engine.gguf_header import read_metadata
 from studio.engine.model_file import refuse_unfit
 
 log = logging.getLogger(__name__)
@@ -77,13 +76,7 @@ def file_type_of(path: Path) -> FileType | None:
     None if it does not say, or says a kind that `quantize` can't make. Raises `ModelFileError`.
     """
     refuse_unfit(path)
-    try:
-        with path.open("rb") as file:
-            number = _Header(file, path.stat().st_size).number("general.file_type")
-    except (OSError, ValueError, struct.error) as error:
-        raise ModelFileError(
-            f"‘{path.name}’ is cut short or damaged. Download it again or choose another one."
-        ) from error
+    number = read_metadata(path, ["general.file_type"]).get("general.file_type")
     return next((each for each in FILE_TYPES.values() if each.number == number), None)
 
 
@@ -194,51 +187,6 @@ def _unwritable(target: Path, error: OSError) -> QuantizeError:
 
 def _size(n_bytes: float) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
-
-
-class _Header:
-    """The metadata of a GGUF file (ggml's docs/gguf.md), read without llama.cpp.
-
-    Raises ValueError or struct.error when the file is damaged.
-    """
-
-    # Sizes in bytes of the kinds of values that have one.
-    _PLAIN: ClassVar = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-    _UINT32, _STRING, _ARRAY = 4, 8, 9
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
-
-    def number(self, key: str) -> int | None:
-        """The uint32 of this name, if there is one."""
-        self._file.seek(4 + 4 + 8)  # "GGUF", its version, the number of tensors
-        for _ in range(self._read("Q")):
-            name = self._file.read(self._within(self._read("Q")))
-            kind = self._read("I")
-            if name == key.encode() and kind == self._UINT32:
-                return self._read("I")
-            self._skip(kind)
-        return None
-
-    def _read(self, kind: Literal["I", "Q"]) -> int:
-        n_bytes = struct.calcsize(f"<{kind}")
-        return int(struct.unpack(f"<{kind}", self._file.read(n_bytes))[0])
-
-    def _within(self, n_bytes: int) -> int:
-        if n_bytes > self._size - self._file.tell():
-            raise ValueError(f"{n_bytes} bytes are more than there are")
-        return n_bytes
-
-    def _skip(self, kind: int) -> None:
-        of, n = (self._read("I"), self._read("Q")) if kind == self._ARRAY else (kind, 1)
-        if of in self._PLAIN:
-            self._file.seek(self._within(self._PLAIN[of] * n), os.SEEK_CUR)
-        elif of == self._STRING:
-            for _ in range(n):
-                self._file.seek(self._within(self._read("Q")), os.SEEK_CUR)
-        else:
-            raise ValueError(f"a value of kind {of}")
 
 
 def main() -> int:

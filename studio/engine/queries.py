@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import (
-    AdapterSet,
     Evaluated,
     Evaluating,
     Event,
@@ -62,8 +61,7 @@ class Queries:
     def _scored(self, query: Scoring) -> Iterator[Event | None]:
         tokens = self._vocabulary.tokenize(query.text)
         self._refuse_too_long(len(tokens) - 1)
-        key = key_of(query.adapters)
-        self._adapters.load(key)
+        key = self._adapters.load(query.adapters)
         began = time.monotonic()
         first = self._first_told(tokens, query)
         # A lone row would be computed a little differently (docs/architecture.md), and the same
@@ -93,8 +91,7 @@ class Queries:
         if any(not 0 <= token < n_vocab for token in tokens):
             raise RequestError(f"A token is outside of the vocabulary of {n_vocab:,}.")
         self._refuse_too_long(len(tokens))
-        key = key_of(query.adapters)
-        self._adapters.load(key)
+        key = self._adapters.load(query.adapters)
         began = time.monotonic()
         sequence = self._scratch(key)
         try:
@@ -169,8 +166,3 @@ class Queries:
                 f"The text has {n_tokens:,} tokens, and the context window holds "
                 f"{self._context.n_ctx:,}. Choose a larger window in Settings."
             )
-
-
-def key_of(adapters: AdapterSet) -> AdapterKey:
-    """Adapters as the cache knows them; those of strength 0 are left out."""
-    return tuple(sorted((str(path), strength) for path, strength in adapters if strength))

@@ -11,7 +11,8 @@ ROWS_AFTER = 12
 """Rows of logits are kept for so many places after the end of the last prompt."""
 
 AdapterKey = tuple[tuple[str, float], ...]
-"""The adapters that a sequence was evaluated with: (file, strength)."""
+"""The adapters that a sequence was evaluated with: (file, strength). A NUL and which version of it
+may follow the file."""
 
 
 @dataclass

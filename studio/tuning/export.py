@@ -109,7 +109,13 @@ def bake(folder: Path, base: BaseModel, target: Path, *, strength: float = 1.0) 
     Yields how much is done, 0 to 1; the copy is there when the iterator is at its end, and nothing
     is if it is dropped before. Raises `ExportError`, `EngineError` and `OSError`.
     """
-    pairs = read_adapter(folder, base)
+    yield from bake_pairs(read_adapter(folder, base), base, target, strength=strength)
+
+
+def bake_pairs(
+    pairs: Mapping[str, Pair], base: BaseModel, target: Path, *, strength: float = 1.0
+) -> Iterator[float]:
+    """The same with what an adapter adds, by the names of the weights."""
     kind = file_type_of(base.path)
     if kind is None:
         raise ExportError(

@@ -111,6 +111,7 @@ class Completer(QObject):
         super().__init__(parent or editor)
         self._editor = editor
         self._settings = desk.settings
+        self._desk = desk
         self._client = desk.client
         self._suggesting = suggesting
         self._learned = suggesting.learned
@@ -397,7 +398,7 @@ class Completer(QObject):
             self._on_event(ask_id, event)
 
         self._reading = None
-        self._tickets[ask_id] = engine_bridge.ask(self, self._client, action.request, heard)
+        self._tickets[ask_id] = engine_bridge.ask(self, self._desk, action.request, heard)
 
     def _rank(self, action: Rank) -> None:
         """Ask how well the following text goes with each candidate."""
@@ -422,7 +423,7 @@ class Completer(QObject):
         for i, candidate in enumerate(action.candidates):
             until = action.prompt + candidate
             query = Scoring(until + action.following, start=len(until), priority=Priority.INLINE)
-            tickets.append(engine_bridge.ask(self, self._client, query, partial(heard, i, [])))
+            tickets.append(engine_bridge.ask(self, self._desk, query, partial(heard, i, [])))
 
     def _cancel(self, ask_id: int) -> None:
         ticket = self._tickets.pop(ask_id, None)

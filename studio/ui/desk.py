@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.engine import LoadOptions
+from studio.engine import AdapterSet, LoadOptions
 from studio.engine.client import EngineClient
 from studio.settings import Settings, SettingsStore
 from studio.tuning.writer_first import WriterFirst
 from studio.writing.sounds import Sounds
+
+
+@dataclass
+class InUse:
+    """What the adapter that the writer chose means to whoever asks the model."""
+
+    adapters: AdapterSet = ()
+    """All of the writer's requests carry them."""
+    doubt: Callable[[], None] = lambda: None
+    """Called when a request that carried them failed."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +49,4 @@ class Desk:
     """Whether the machine runs on battery or is hot; takes some milliseconds."""
     load_sounds: Callable[[], Sounds]
     """How words sound; the first time takes a tenth of a second. Raises `LibraryError`."""
+    in_use: InUse = field(default_factory=InUse)

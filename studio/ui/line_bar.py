@@ -61,6 +61,7 @@ class LineBar(QFrame):
     def __init__(self, editor: Editor, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._editor = editor
+        self._desk = desk
         self._client = desk.client
         self._load = desk.load_sounds
         self._sounds: Sounds | None = None
@@ -168,7 +169,7 @@ class LineBar(QFrame):
             self._end()
             return
         self._ticket = engine_bridge.ask(
-            self, self._client, search.request, lambda event: self._on_event(event, search, turn)
+            self, self._desk, search.request, lambda event: self._on_event(event, search, turn)
         )
 
     def _on_event(self, event: Event | Failed, search: LineSearch, turn: int) -> None:

@@ -1,4 +1,5 @@
-"""What the windows remember between two runs: recent files, folders and models, their size."""
+"""What the windows remember between two runs: recent files, folders and models, their size, and
+which adapter was used with which model."""
 
 from __future__ import annotations
 
@@ -6,9 +7,12 @@ import contextlib
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+
+from studio.library.adapters import MAX_STRENGTH
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +21,7 @@ KEPT = 50
 where unsaved text is looked for at the start."""
 IN_MENU = 10
 
-Kind = Literal["files", "folders", "models"]
+Kind = Literal["files", "folders", "models", "adapters"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,10 @@ class _Remembered:
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
     geometry: str = ""
+    adapted: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """For the file of a model, that of its adapter, and the strength."""
 
 
 class Memory:
@@ -66,6 +73,21 @@ class Memory:
                 self._write(replace(known, folders=newest))
             case "models":
                 self._write(replace(known, models=newest))
+            case "adapters":
+                self._write(replace(known, adapters=newest))
+
+    def adapter_of(self, model: Path) -> tuple[Path, float] | None:
+        """The adapter that this model is used with, and its strength (1 is as trained)."""
+        name, strength = self._read().adapted.get(str(model.absolute()), ("", 1.0))
+        return (Path(name), strength) if name else None
+
+    def use_adapter(self, model: Path, adapter: Path | None, strength: float = 1.0) -> None:
+        """Use this model with that adapter from now on, or with none."""
+        known = self._read()
+        name = str(model.absolute())
+        others = [each for each in known.adapted.items() if each[0] != name][1 - KEPT :]
+        this = [(name, (str(adapter.absolute()), strength))] if adapter else []
+        self._write(replace(known, adapted=dict(others + this)))
 
     @property
     def geometry(self) -> str:
@@ -91,7 +113,9 @@ class Memory:
             files=_names(kept.get("files")),
             folders=_names(kept.get("folders")),
             models=_names(kept.get("models")),
+            adapters=_names(kept.get("adapters")),
             geometry=geometry if isinstance(geometry, str) else "",
+            adapted=dict(_adapted(kept.get("adapted"))),
         )
 
     def _write(self, remembered: _Remembered) -> None:
@@ -108,3 +132,10 @@ class Memory:
 
 def _names(kept: object) -> tuple[str, ...]:
     return tuple(each for each in kept if isinstance(each, str)) if isinstance(kept, list) else ()
+
+
+def _adapted(kept: object) -> Iterator[tuple[str, tuple[str, float]]]:
+    for model, used in kept.items() if isinstance(kept, dict) else ():
+        match used:
+            case [str(adapter), float() | int() as strength] if 0 <= strength <= MAX_STRENGTH:
+                yield model, (adapter, float(strength))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from studio.ui.adapter_menu import AdapterMenu
 from studio.ui.grey_keys import shown
 from studio.ui.model_menu import ModelMenu
 from studio.ui.steering_menu import SteeringMenu
@@ -35,7 +36,10 @@ class Menus:
         self._view()
         self._suggest()
         self._steering()
-        self.model = ModelMenu(window.model, window.memory, window)
+        self.adapter = AdapterMenu(window.model.adapters, window)
+        for action in self.adapter.lasting:
+            window.addAction(action)
+        self.model = ModelMenu(window.model, window.memory, self.adapter, window)
         self._bar.addMenu(self.model)
         self._tuning()
         self._help()

@@ -18,6 +18,7 @@ from studio.engine import Capabilities, LoadOptions
 from studio.engine.client import Changed, Down, LoadFailed, Loading, Ready, Restarting, Status
 from studio.library import LibraryError
 from studio.settings import Settings, SettingsError
+from studio.ui.adapter_choice import AdapterChoice
 from studio.ui.background import in_background, on_gui_thread
 from studio.ui.desk import Desk
 from studio.ui.memory import Memory
@@ -58,6 +59,11 @@ class ModelChoice(QObject):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._apply_settings)
+        self.adapters = AdapterChoice(desk, memory, self)
+        """What is added to the model."""
+        self.adapters.told.connect(self.told)
+        self.adapters.over.connect(self.over)
+        self.adapters.base_wanted.connect(self._choose_base)
         carry = on_gui_thread(self)
         self._stop_listening = (
             desk.client.listen(lambda status: carry(lambda: self._take(status))),
@@ -135,6 +141,12 @@ class ModelChoice(QObject):
         for stop in self._stop_listening:
             stop()
 
+    def _choose_base(self, path: Path) -> None:
+        if path == self._included:
+            self.use_included()
+        else:
+            self.choose(path)
+
     def _load(self, path: Path, *, measure_threads: bool = False) -> None:
         settings = self._desk.settings.current
         self._applied = settings
@@ -175,16 +187,21 @@ class ModelChoice(QObject):
         if not isinstance(status, Changed):  # it changes nothing of whether a model answers
             self._status = status
         match status:
-            case Ready():
+            case Loading() if self._desk.client.capabilities is None:
+                self.adapters.answers(None)
+            case Ready(capabilities):
                 self._ever_ready = True
                 self._before = None
                 self.over.emit(STOPPED)
                 self._keep_choice()
+                self.adapters.answers(capabilities)
             case LoadFailed(path, sentence):
                 self._failed(path, sentence)
             case Restarting(sentence):
+                self.adapters.answers(None)
                 self.told.emit(Notice(sentence, topic=STOPPED))
             case Down(sentence):
+                self.adapters.answers(None)
                 again = Choice("Start again", "Start the model once more", self.start_again)
                 self._complain(STOPPED, sentence, again)
         self.changed.emit()

@@ -15,12 +15,16 @@ from studio.ui.model_choice import ModelChoice, model_file_dialog
 class ModelMenu(QMenu):
     """Filled afresh whenever it opens."""
 
-    def __init__(self, choice: ModelChoice, memory: Memory, parent: QWidget) -> None:
+    def __init__(
+        self, choice: ModelChoice, memory: Memory, adapters: QMenu, parent: QWidget
+    ) -> None:
+        """`adapters` becomes a part of it."""
         super().__init__("&Model", parent)
         self.setToolTipsVisible(True)
         self._choice = choice
         self._window = parent
         self._memory = memory
+        self._adapters = adapters
         self.aboutToShow.connect(self._fill)
         self._fill()
 
@@ -43,6 +47,8 @@ class ModelMenu(QMenu):
             each.setCheckable(True)
             each.setChecked(path == self._choice.path)
             group.addAction(each)
+        self.addSeparator()
+        self.addMenu(self._adapters)
         self.addSeparator()
         again = self.addAction("&Start the model again", self._choice.start_again)
         again.setStatusTip("Load the model once more, in a new process")

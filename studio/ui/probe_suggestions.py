@@ -200,7 +200,7 @@ class FirstWord(Writing):
         def ask_next() -> None:
             if ends:
                 request = Request(text[: ends.pop()], _TOKENS, GREEDY, priority=Priority.INLINE)
-                engine_bridge.ask(self, self._client, request, heard)
+                engine_bridge.ask(self, self.window.desk, request, heard)
             else:
                 then()
 

@@ -69,7 +69,7 @@ class SeesPanel(Panel):
         self._settings = desk.settings
         self._steered = steered
         self._context = Context("", ())
-        self._counts = TokenCounts(desk.client, self)
+        self._counts = TokenCounts(desk, self)
         self._counts.changed.connect(self._show_figures)
         self._total = QLabel()
         self._total.setAccessibleName("Tokens in all")

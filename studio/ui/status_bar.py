@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from studio.ui.asking import AskingChoice
@@ -14,10 +14,19 @@ from studio.ui.suggesting import PAUSE_MINUTES
 SETTLE_MS = 100
 """Figures follow the typing at this distance, so that a key costs nothing here."""
 MODEL_WIDTH_PX = 340
+LEAST_MODEL_PX = 60
+GAP_PX = 6
+"""Between two parts of the bar."""
+GRIP_PX = 24
+"""Taken by the corner that resizes the window, and the margins."""
+ADAPTER_WIDTH_PX = 150
 
 
 class WritingStatusBar(QStatusBar):
     """Follows one editor; a click on the model opens the Model menu."""
+
+    adapter_wanted = Signal()
+    """The adapter was clicked."""
 
     def __init__(
         self,
@@ -44,10 +53,16 @@ class WritingStatusBar(QStatusBar):
         self._place.setToolTip("The cursor's line and column")
         self._model_button = QToolButton()
         self._model_button.setAutoRaise(True)
+        self._model_button.setMinimumWidth(LEAST_MODEL_PX)
         self._model_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._model_button.setArrowType(Qt.ArrowType.NoArrow)
         self._model_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self._model_button.clicked.connect(self._open_menu)
+        self._adapter_button = QToolButton()
+        self._adapter_button.setAutoRaise(True)
+        self._adapter_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._adapter_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self._adapter_button.clicked.connect(self.adapter_wanted)
         self._asking = asking
         self._asking_button = QToolButton()
         self._asking_button.setAutoRaise(True)
@@ -74,6 +89,7 @@ class WritingStatusBar(QStatusBar):
             self._place,
             self._asking_button,
             self._pause_button,
+            self._adapter_button,
             self._model_button,
         ):
             self.addPermanentWidget(widget)
@@ -85,9 +101,11 @@ class WritingStatusBar(QStatusBar):
         editor.cursorPositionChanged.connect(self._settle_soon)
         editor.changed_otherwise.connect(self._settle_soon)  # Qt forgets it for Ctrl+Backspace
         model.changed.connect(self._show_model)
+        model.adapters.changed.connect(self._show_adapter)
         asking.changed.connect(self._show_asking)
         self._show_figures()
         self._show_model()
+        self._show_adapter()
         self._show_asking()
 
     def show_state(self, words: str) -> None:
@@ -104,6 +122,25 @@ class WritingStatusBar(QStatusBar):
         """Put the focus on the first button."""
         self._asking_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow, the name of the model gives way."""
+        super().resizeEvent(event)
+        self._show_model()
+
+    def _room_px(self) -> int:
+        """For the name of the model."""
+        others = (
+            self._words,
+            self._place,
+            self._asking_button,
+            self._pause_button,
+            self._adapter_button,
+        )
+        taken = sum(each.sizeHint().width() + GAP_PX for each in others if not each.isHidden())
+        button = self._model_button
+        margin = button.sizeHint().width() - button.fontMetrics().horizontalAdvance(button.text())
+        return max(LEAST_MODEL_PX, min(MODEL_WIDTH_PX, self.width() - taken - margin - GRIP_PX))
+
     def _settle_soon(self) -> None:
         if not self._settle.isActive():
             self._settle.start()
@@ -117,10 +154,22 @@ class WritingStatusBar(QStatusBar):
     def _show_model(self) -> None:
         words = self._model.words
         metrics = QFontMetrics(self._model_button.font())
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, MODEL_WIDTH_PX)
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, self._room_px())
         self._model_button.setText(shown)
         self._model_button.setAccessibleName(f"Model: {words}")
         self._model_button.setToolTip(f"{words}\nClick for the Model menu")
+
+    def _show_adapter(self) -> None:
+        words = self._model.adapters.words
+        metrics = QFontMetrics(self._adapter_button.font())
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, ADAPTER_WIDTH_PX)
+        self._adapter_button.setText(shown)
+        self._adapter_button.setAccessibleName(f"Adapter: {words}")
+        self._adapter_button.setToolTip(
+            f"Adapter: {words}\nClick to choose another one or change its strength"
+        )
+        self._adapter_button.setVisible(bool(words))
+        self._show_model()
 
     def _show_asking(self) -> None:
         self._asking_button.setText(self._asking.words)

@@ -8,8 +8,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from studio.engine import Event, Finished, Priority, Tokenized, Tokenizing
-from studio.engine.client import EngineClient, Failed
+from studio.engine.client import Failed
 from studio.ui import engine_bridge
+from studio.ui.desk import Desk
 from studio.writing.context import Part, tokens_of_parts
 
 
@@ -19,9 +20,10 @@ class TokenCounts(QObject):
     changed = Signal()
     """The model has counted."""
 
-    def __init__(self, client: EngineClient, parent: QObject | None = None) -> None:
+    def __init__(self, desk: Desk, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._client = client
+        self._desk = desk
+        self._client = desk.client
         self._parts: tuple[Part, ...] = ()
         self._counted: tuple[tuple[Part, int], ...] = ()
         self._model: Path | None = None  # the one that counts
@@ -58,7 +60,7 @@ class TokenCounts(QObject):
             return
         query = Tokenizing("".join(part.text for part in parts), priority=Priority.IDLE)
         heard = partial(self._hear, self._asking)
-        self._ticket = engine_bridge.ask(self, self._client, query, heard)
+        self._ticket = engine_bridge.ask(self, self._desk, query, heard)
 
     def _hear(self, asking: int, event: Event | Failed) -> None:
         if asking != self._asking:

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QVBoxLayout, QWidget
 
 from studio.manuscript import TEXT_SUFFIXES, same_file
 from studio.settings import Settings, SettingsError
+from studio.ui.adapter_bar import AdapterBar
+from studio.ui.adapter_menu import adapter_file_dialog
 from studio.ui.asking import AskingChoice
 from studio.ui.completer import Completer
 from studio.ui.craft_choice import CraftChoice
@@ -85,6 +87,7 @@ class Window(QMainWindow):
         self.asking = AskingChoice(desk.settings, suggesting, self.completer, self.change, self)
         self.find_bar = FindBar(self.editor)
         self.line_bar = LineBar(self.editor, desk)
+        self.adapter_bar = AdapterBar(self.editor, model.adapters)
         self.verse_margin = VerseMargin(self.editor, desk.load_sounds)
         self.notices = NoticeBar()
         self.document = Document(self.editor, desk.data_dir, self)
@@ -105,6 +108,7 @@ class Window(QMainWindow):
         column.addWidget(self.editor, 1)
         column.addWidget(self.find_bar)
         column.addWidget(self.line_bar)
+        column.addWidget(self.adapter_bar)
         column.addWidget(self.notices)
         self.setCentralWidget(inside)
         self.setFocusProxy(self.editor)
@@ -267,6 +271,24 @@ class Window(QMainWindow):
         self._tuning.raise_()
         self._tuning.take_focus()
 
+    def use_adapter(self, path: Path) -> None:
+        """Write with this adapter from now on. A notice says why if it can't be used, and offers
+        the model that it was made for."""
+        self.model.adapters.use(path)
+
+    def open_adapter_dialog(self) -> None:
+        """Ask for the file of an adapter and use it."""
+        chosen = self.model.adapters.chosen
+        dialog = adapter_file_dialog(self, chosen.path.parent if chosen else None)
+        dialog.fileSelected.connect(lambda name: self.use_adapter(Path(name)))
+        dialog.open()
+
+    def bake_adapter_dialog(self) -> None:
+        """Ask for the name of a copy of the model that has the adapter in it, and make it."""
+        from studio.ui.baking import Baking  # here: not needed to start
+
+        Baking(self.model, self.notices.show_notice, self).begin()
+
     def keys(self) -> None:
         """Show all keys."""
         from studio.ui.help_dialogs import KeysDialog  # here: not needed to start
@@ -313,6 +335,12 @@ class Window(QMainWindow):
         self.completer.prompt_read.connect(self.steered.learn)
         self.completer.tab_asked.connect(self._ask_about_tab)
         self.model.changed.connect(self.completer.configure)
+        self.model.adapters.swapped.connect(self.completer.forget)
+        self.adapter_bar.file_wanted.connect(self.open_adapter_dialog)
+        self.menus.adapter.bar_wanted.connect(self.adapter_bar.open)
+        self.menus.adapter.file_wanted.connect(self.open_adapter_dialog)
+        self.menus.adapter.baking_wanted.connect(self.bake_adapter_dialog)
+        self.status.adapter_wanted.connect(self.adapter_bar.open)
         self.steered.changed.connect(self.completer.forget)
         self.steered.told.connect(self.notices.show_notice)
         self.steered.over.connect(self.notices.withdraw)
@@ -421,6 +449,7 @@ class Window(QMainWindow):
             self.document.watch.look()
             self.steered.look()
             self.open_files.look()
+            self.model.adapters.look()
         elif event.type() is QEvent.Type.WindowStateChange:
             self.menus.full_screen.setChecked(self.isFullScreen())
 

@@ -103,6 +103,22 @@ def test_a_text_is_scored_and_evaluated_with_its_adapters(engine: LlamaEngine, l
     assert (engine.logits(tokens) == base).all(), "bit for bit, after the adapter is gone"
 
 
+def test_an_adapter_that_was_written_anew_is_read_anew(model_path: Path, tmp_path: Path) -> None:
+    path = write_lora(tmp_path / "voice.gguf", seed=1)
+    used = ((path, 1.0),)
+    engine = LlamaEngine(LoadOptions(model_path, n_ctx=1024))
+    try:
+        first, _ = answer(engine, STORY, adapters=used)
+        write_lora(tmp_path / "next.gguf", seed=2).replace(path)
+        second, _ = answer(engine, STORY, adapters=used)
+        assert second != first
+        assert second == alone(model_path, STORY, adapters=used)
+        path.unlink()
+        assert answer(engine, STORY, adapters=used)[0] == second, "it is in memory"
+    finally:
+        engine.close()
+
+
 def test_two_requests_with_different_adapters_may_take_turns(
     engine: LlamaEngine, model_path: Path, lora: Path
 ) -> None:

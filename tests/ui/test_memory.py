@@ -1,4 +1,4 @@
-"""Recent files and models, kept between runs."""
+"""Recent files and models, and the adapters of models, kept between runs."""
 
 from __future__ import annotations
 
@@ -43,3 +43,24 @@ def test_a_place_that_can_not_be_written_costs_nothing_but_the_memory(tmp_path: 
     memory = Memory(tmp_path / "folder" / "memory.json")
     memory.add("files", tmp_path / "a.txt")
     assert memory.recent("files") == []
+
+
+def test_each_model_has_an_adapter_and_a_strength_of_its_own(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory.json")
+    one, other = tmp_path / "one.gguf", tmp_path / "other.gguf"
+    memory.use_adapter(one, tmp_path / "voice.gguf", 0.4)
+    memory.use_adapter(other, tmp_path / "else.gguf")
+    memory.use_adapter(other, None)
+    again = Memory(tmp_path / "memory.json")
+    assert again.adapter_of(one) == (tmp_path / "voice.gguf", 0.4)
+    assert again.adapter_of(other) is None
+    again.add("files", tmp_path / "a.txt")
+    assert again.adapter_of(one) == (tmp_path / "voice.gguf", 0.4)
+
+
+def test_a_damaged_adapter_entry_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    for kept in ("3", '{"/m": 3}', '{"/m": ["a"]}', '{"/m": ["a", "b"]}', '{"/m": ["a", 9]}'):
+        path.write_text(f'{{"adapted": {kept}, "files": ["a"]}}')
+        assert Memory(path).adapter_of(Path("/m")) is None
+        assert Memory(path).recent("files") == [Path("a")]
