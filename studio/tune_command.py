@@ -112,7 +112,7 @@ def _job(options: argparse.Namespace) -> Any:
     return Job(
         name=options.out or texts[0].resolve().stem,
         texts=tuple(path.resolve() for path in texts),
-        base=base.resolve(),
+        base=base.absolute(),  # a link in the hub's cache has the better name
         recipe=replace(preset.recipe, **given),
         preset=key,
         weights=options.weights and options.weights.resolve(),

@@ -8,6 +8,7 @@ _NEEDED = (
     "torch", "transformers", "peft", "safetensors", "gguf", "docx", "odfdo", "lxml", "markdown_it",
     "mdit_py_plugins", "ftfy", "py3langid", "datasketch", "detect_secrets",
     "jinja2",
+    "pyqtgraph",
 )  # fmt: skip
 
 

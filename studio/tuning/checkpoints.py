@@ -39,6 +39,8 @@ class Progress:
     """Of the held-out text, per token, before the first step."""
     best_nats: float = float("inf")
     best_step: int = 0
+    n_tried: int = 0
+    """How many parts of the run ended with an evaluation."""
     since_best: int = 0
     """Evaluations without a gain."""
     base_sample: str = ""

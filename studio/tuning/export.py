@@ -23,13 +23,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from studio.engine.quantize import FILE_TYPES, file_type_of, quantize
+from studio.library.adapters import BASE_HASH, BASE_NAME
 from studio.tuning import TuningError
 from studio.tuning.base import BaseModel, Shape
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 """The files of a PEFT adapter's folder."""
-BASE_HASH, BASE_NAME = "lamplight.base.sha256", "lamplight.base.file"
-"""Where the file remembers its base."""
 
 _PAIR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<part>[AB])\.weight")
 
@@ -128,6 +127,8 @@ def bake_pairs(
         for done in _merged(base, pairs, full, strength, precise.name):
             yield 0.5 * done
         if precise is kind:
+            with full.open("rb") as file:
+                os.fsync(file.fileno())
             full.replace(target)
         else:
             for done in quantize(full, target, kind.name):

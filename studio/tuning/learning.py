@@ -34,6 +34,8 @@ _APART_NATS = 0.5
 _HELD_OUT_TOKENS = 8192
 """Of the held-out text, so much is tried at each evaluation."""
 _LOWER_ROW_TOKENS = 2048
+_RETHINK = 0.1
+"""By so large a share must what is left change, to be planned anew."""
 
 
 class OutOfMemory(TuningError):
@@ -86,7 +88,7 @@ class Learning:
         self._sample = sample
         self._stood_still_s = 0.0
         self._begun_s = time.monotonic() - spent_s
-        self._order = order(texts.n_passes.tolist(), recipe.seed)
+        self._order = np.array(order(texts.n_passes.tolist(), recipe.seed), np.int64)
         self._rates: list[tuple[int, float]] = []
         self._memory_bytes = chosen.memory_bytes
         self.trainer = Trainer(
@@ -163,6 +165,7 @@ class Learning:
                     self._left_s(progress),
                 )
             )
+            self._replan(progress)
             if self._is_time_to_evaluate(progress) and not self._evaluate(progress, kept_held_out):
                 return
             if time.monotonic() - saved_s > _SAVE_EVERY_S:
@@ -171,7 +174,10 @@ class Learning:
 
     def _steps_after(self, done: int, progress: Progress) -> Iterator[list[Row]]:
         steps = rows(
-            self._order, self._texts.train.lengths, self._recipe.step_tokens, self._plan.row_tokens
+            self._order.tolist(),
+            self._texts.train.lengths,
+            self._recipe.step_tokens,
+            self._plan.row_tokens,
         )
         for at, step in enumerate(steps):
             if at >= progress.n_steps:
@@ -182,12 +188,15 @@ class Learning:
     # -- trying ---------------------------------------------------------------------------------
 
     def _is_time_to_evaluate(self, progress: Progress) -> bool:
-        n = self._recipe.evaluations
-        due = {round(progress.n_steps * part / n) for part in range(1, n)} | {progress.n_steps}
-        return progress.step in due
+        return progress.step == progress.n_steps or self._part(progress) > progress.n_tried
+
+    def _part(self, progress: Progress) -> int:
+        """Which part of the run, of as many as there are evaluations, is done."""
+        return progress.step * self._recipe.evaluations // progress.n_steps
 
     def _evaluate(self, progress: Progress, kept: HiddenStates | None) -> bool:
         """Try the held-out text, keep the adapters if they are the best; whether to go on."""
+        progress.n_tried = self._part(progress)
         nats = self._computed(partial(self._held_out, kept))
         best = nats < progress.best_nats
         gained = nats < progress.best_nats - _TOLD_GAIN_NATS
@@ -196,7 +205,7 @@ class Learning:
             progress.best_nats, progress.best_step = nats, progress.step
             checkpoints.save_adapters(self._best_file(), self.trainer.adapters())
         self._tell(Evaluated(progress.step, progress.n_tokens, nats, progress.base_nats, best=best))
-        self._replan(progress)
+        self._tell_plan(progress, sure=True)
         self._save(progress)
         self._sample(self.trainer, progress)
         recent = progress.losses[-max(5, len(progress.losses) // 10) :]
@@ -278,19 +287,24 @@ class Learning:
 
     def _n_steps(self, seconds_per_token: float) -> int:
         """By the passes, and by the time there is."""
-        total = int(sum(int(self._texts.train.lengths[at]) for at in self._order))
-        by_passes = max(1, round(total / self._mean_step_tokens))
         self._rates = [(1, seconds_per_token)]
         if not self._recipe.minutes:
-            return by_passes
+            return self._most_steps
         left = self._recipe.minutes * 60 - self._spent_s() - self._evaluations_s(seconds_per_token)
-        return max(1, min(by_passes, int(left / (seconds_per_token * self._mean_step_tokens))))
+        by_time = int(left / (seconds_per_token * self._mean_step_tokens))
+        return max(1, min(self._most_steps, by_time))
+
+    @cached_property
+    def _most_steps(self) -> int:
+        """Those that all passes take."""
+        total = int(self._texts.train.lengths[self._order].sum())
+        return max(1, round(total / self._mean_step_tokens))
 
     @cached_property
     def _mean_step_tokens(self) -> float:
         steps = list(
             rows(
-                self._order,
+                self._order.tolist(),
                 self._texts.train.lengths,
                 self._recipe.step_tokens,
                 self._plan.row_tokens,
@@ -304,14 +318,16 @@ class Learning:
         return self._recipe.evaluations * n_tokens * seconds_per_token / 3
 
     def _replan(self, progress: Progress) -> None:
-        """Make the run shorter if it would take longer than it may."""
-        if self._recipe.minutes and progress.step < progress.n_steps:
-            left = self._recipe.minutes * 60 - self._spent_s()
-            projected = self._left_s(progress)
-            if projected > 1.05 * left:
-                more = int((progress.n_steps - progress.step) * max(0.0, left) / projected)
-                progress.n_steps = progress.step + max(1, more)
-        self._tell_plan(progress, sure=True)
+        """Make the run shorter or longer if it would miss its time: the machine is shared."""
+        if not self._recipe.minutes or progress.step >= progress.n_steps:
+            return
+        left = max(0.0, self._recipe.minutes * 60 - self._spent_s())
+        projected = self._left_s(progress)
+        more = int((progress.n_steps - progress.step) * left / max(1e-9, projected))
+        n_steps = min(self._most_steps, progress.step + max(1, more))
+        if abs(n_steps - progress.n_steps) > _RETHINK * (progress.n_steps - progress.step):
+            progress.n_steps = n_steps
+            self._tell_plan(progress, sure=True)
 
     def _tell_plan(self, progress: Progress, *, sure: bool) -> None:
         n_tokens = round(progress.n_steps * self._mean_step_tokens)

@@ -130,7 +130,8 @@ def work_on(folder: Path) -> int:
     """Work on the run in `folder` until an end is told; 0 when it is done, 1 when it is not."""
     lock = filelock.FileLock(folder / runs.LOCK)
     try:
-        lock.acquire(timeout=0)
+        # Whoever looks whether a process is there holds it for a moment.
+        lock.acquire(timeout=2)
     except filelock.Timeout:
         log.info("another process works on %s", folder)
         return 1
@@ -408,6 +409,7 @@ class _Work:
             made = make_report(
                 cast(Asked, client),
                 adapter=adapter,
+                name=self._job.name,
                 own=kept.report,
                 train=kept.train,
                 controls=self._controls(),

@@ -123,9 +123,9 @@ class WritingStatusBar(QStatusBar):
         self._asking_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where it is narrow, the name of the model gives way."""
+        """Where it is narrow, the names of adapter and model give way."""
         super().resizeEvent(event)
-        self._show_model()
+        self._show_adapter()
 
     def _room_px(self) -> int:
         """For the name of the model."""
@@ -162,7 +162,8 @@ class WritingStatusBar(QStatusBar):
     def _show_adapter(self) -> None:
         words = self._model.adapters.words
         metrics = QFontMetrics(self._adapter_button.font())
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, ADAPTER_WIDTH_PX)
+        room_px = min(ADAPTER_WIDTH_PX, self.width() // 5)
+        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, room_px)
         self._adapter_button.setText(shown)
         self._adapter_button.setAccessibleName(f"Adapter: {words}")
         self._adapter_button.setToolTip(

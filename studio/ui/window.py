@@ -59,8 +59,6 @@ class Window(QMainWindow):
     """The writer wants this file, in whatever window."""
     new_window_wanted = Signal()
     quit_wanted = Signal()
-    adapter_wanted = Signal(Path)
-    """The writer wants to write with the adapter in this file."""
     closed = Signal()
     """It is closed for good."""
 
@@ -265,7 +263,7 @@ class Window(QMainWindow):
             from studio.ui.tuning_panel import TuningPanel  # here: not needed to start
 
             self._tuning = TuningPanel(self.desk, self.model, self._project, self)
-            self._tuning.adapter_wanted.connect(self.adapter_wanted)
+            self._tuning.adapter_wanted.connect(self.use_adapter)
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._tuning)
         self._tuning.show()
         self._tuning.raise_()

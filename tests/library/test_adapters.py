@@ -23,7 +23,7 @@ from studio.library.adapters import (
     read_adapter,
     why_unfit,
 )
-from studio.tuning import export, run
+from studio.tuning import run
 from tests.gguf_files import sections, write_lora
 
 
@@ -49,7 +49,6 @@ def tuned(tmp_path: Path, model_path: Path) -> Callable[..., Path]:
 
 
 def test_the_names_are_those_that_tuning_writes() -> None:
-    assert (adapters.BASE_HASH, adapters.BASE_NAME) == (export.BASE_HASH, export.BASE_NAME)
     assert (adapters.ADAPTER, adapters.REPORT) == (run.ADAPTER, run.REPORT)
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from studio.library import DefaultModel
+from studio.library.adapters import BASE_HASH
 from studio.tuning import checkpoints, process
 from studio.tuning.courtesy import Hold
 from studio.tuning.events import (
@@ -34,7 +35,6 @@ from studio.tuning.events import (
     Stopped,
     Told,
 )
-from studio.tuning.export import BASE_HASH
 from studio.tuning.recipe import Recipe
 from studio.tuning.report import Report, ReportError
 from studio.tuning.run import HOLD, Job, Run, RunError

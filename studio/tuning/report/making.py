@@ -92,6 +92,7 @@ def make_report(
     engine: Asked,
     *,
     adapter: Path,
+    name: str = "",
     own: Sequence[Passage],
     train: Sequence[Passage],
     controls: Sequence[Control] = (),
@@ -104,6 +105,7 @@ def make_report(
 ) -> Report:
     """Measure what `adapter` (a LoRA GGUF, at `strength` 0 to 2) made of the engine's model.
 
+    `name` is what the report calls it, else its file's name.
     `own` is held-out text of the writer: passages that were neither trained on nor used to choose
     when to stop. `train` is what was trained on. `limits`, if given, takes the place of `effort`.
     `on_progress` is told the fraction done and what is done now. `stop` is asked between steps
@@ -143,7 +145,7 @@ def make_report(
     return Report(
         made=(made or datetime.now(UTC)).isoformat(timespec="seconds"),
         model=engine.capabilities.name,
-        adapter=adapter.stem,
+        adapter=name or adapter.stem,
         strength=strength,
         effort=str(effort),
         n_train_words=making.train.n_words,

@@ -503,7 +503,7 @@ def test_when_it_is_done_its_report_is_there_and_can_be_used(tuner: Tuner, tmp_p
     room = tuner.opens()
     tuner.house.waits(lambda: room.view is room.running)
     wanted: list[Path] = []
-    tuner.house.window.adapter_wanted.connect(wanted.append)
+    room.adapter_wanted.connect(wanted.append)
     tuner.finishes(run)
     tuner.dies()
     tuner.house.waits(lambda: room.view is room.report and room.report._use.isEnabled())
