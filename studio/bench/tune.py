@@ -72,7 +72,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
     if wanted.corpus is None:
         raise ValueError("this suite needs a corpus")
     with tempfile.TemporaryDirectory(prefix="lamplight-bench-") as folder:
-        bench = _Bench(wanted.corpus / "prose", Path(folder), quick=wanted.quick)
+        bench = _Bench(wanted.corpus.resolve() / "prose", Path(folder), quick=wanted.quick)
         for row in ROWS:
             if row.name in wanted.rows:
                 yield row.name, _FIGURES[row.name](bench)
