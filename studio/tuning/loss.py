@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-_AT_ONCE = 2**24
-"""Logits at a time; 64 MB in 32-bit floats."""
+_AT_ONCE = 2**23
+"""Logits at a time; 32 MB in 32-bit floats."""
 MASKED = -1
 """A label that is not learned."""
 

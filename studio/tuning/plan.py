@@ -18,7 +18,7 @@ _RUNTIME_BYTES = 0.5e9
 """Python and PyTorch."""
 _HEADROOM = 0.9
 """Of the free memory, so much may be planned with."""
-_LOGITS_BYTES = 3 * 2**24 * 4
+_LOGITS_BYTES = 3 * 2**23 * 4
 """What `loss` holds at once."""
 _PAYS_FROM = 1.3
 """So much faster half precision must be, to be worth what it rounds."""

@@ -28,6 +28,10 @@ def _model(folder: Path, kind: str = "llama, tied") -> PreTrainedModel:
     return tiny.make(kind, folder)[0]
 
 
+def _n_layers(kind: str) -> int:
+    return int(tiny.KINDS[kind][1].num_hidden_layers)
+
+
 def _documents(*lengths: int, seed: int = 0) -> Documents:
     dice = np.random.default_rng(seed)
     return Documents.of([(dice.integers(2, 250, n).tolist(), 1.0, 0) for n in lengths])
@@ -88,16 +92,23 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole_logits(softcap: float 
     assert torch.allclose(hidden.grad, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_the_losses_are_those_of_a_plain_loop(checkpointing: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "checkpointing"),
+    [("llama, tied", True), *((kind, False) for kind in tiny.KINDS)],
+)
+def test_the_losses_are_those_of_a_plain_loop(
+    kind: str, checkpointing: bool, tmp_path: Path
+) -> None:
     documents = _documents(64, 64, 64, 64)
     steps = [[_row(documents, 0, 1)], [_row(documents, 2), _row(documents, 3)]] * 3
-    trainer = Trainer(_model(tmp_path), RECIPE, layers=range(3), checkpointing=checkpointing)
+    trainer = Trainer(
+        _model(tmp_path, kind), RECIPE, layers=range(_n_layers(kind)), checkpointing=checkpointing
+    )
     begin = trainer.adapters()
     ours = [trainer.step(documents, rows, 1.0).nats for rows in steps]
 
     plain = get_peft_model(
-        _model(tmp_path),
+        _model(tmp_path, kind),
         LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", lora_dropout=0.0),
     )
     weights = {n: w for n, w in plain.named_parameters() if w.requires_grad}
