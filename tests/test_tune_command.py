@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ def test_a_tuning_is_stopped_gone_on_with_and_reported(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **{k: v for k, v in env.items() if v}},
+        # A shell starts what runs in its background deaf to Ctrl+C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert begun.stdout is not None
     for line in begun.stdout:
