@@ -56,6 +56,7 @@ _FOCUS_COMES_BACK = (
 
 _CHARACTER_UNITS = 64
 """A longer character, as a reader sees them, is not looked for."""
+_NO_STEP = -1
 
 MAX_WORD_WRAPPED_UNITS = 50_000
 """While there is a longer paragraph, lines break anywhere: to find the ends of words, Qt's layout
@@ -116,7 +117,7 @@ class Editor(Page):
         self._loading = False
         self._composing = False
         self._undoing = False
-        self._own_undo_step = False
+        self._own_undo_step = _NO_STEP  # how many there were when one was made that stays alone
         self._settle = QTimer(self)  # reports a change that came outside of an event
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._settled)
@@ -145,7 +146,7 @@ class Editor(Page):
         finally:
             self._loading = False
         self._choose_wrapping(0, self._length)
-        self._own_undo_step = False
+        self._own_undo_step = _NO_STEP
         self._last_place = self._place()
         self.cursor_moved.emit()
         self.loaded.emit()
@@ -199,7 +200,7 @@ class Editor(Page):
         cursor.beginEditBlock()
         cursor.insertText(for_document(text))
         cursor.endEditBlock()
-        self._own_undo_step = True
+        self._own_undo_step = self.document().availableUndoSteps()
 
     def around(self, reach: int) -> Around:
         """The text before the cursor, `reach` to twice that many units, and some after it."""
@@ -276,7 +277,9 @@ class Editor(Page):
             edit = _without_what_stayed(edit, self._known)
         if not edit.removed and not edit.inserted:
             return
-        self._own_undo_step = False
+        if self.document().availableUndoSteps() != self._own_undo_step:
+            # What an input method composes may be told as a change, too, and is none.
+            self._own_undo_step = _NO_STEP
         self.edited.emit(*edit)
         if self._edits is None:
             self._settle.start()
@@ -352,12 +355,16 @@ class Editor(Page):
             event = _without_shift(event)
         typing = with_newlines(event.text())
         with self.reporting(typing):
-            if self._own_undo_step and _is_plain_typing(event) and not self.isReadOnly():
+            if (
+                self._own_undo_step != _NO_STEP
+                and _is_plain_typing(event)
+                and not self.isReadOnly()
+            ):
                 # Qt would join it with the insertion before, an edit block does not.
                 cursor = self.textCursor()
                 self._insert(cursor, typing)
                 self.setTextCursor(cursor)
-                self._own_undo_step = False
+                self._own_undo_step = _NO_STEP
             else:
                 at = self.textCursor().position()
                 super().keyPressEvent(event)
@@ -394,7 +401,7 @@ class Editor(Page):
             return False
         with self.reporting(edit.typing):
             cursor = edit.make()
-            self._own_undo_step = True
+            self._own_undo_step = self.document().availableUndoSteps()
             self.setTextCursor(cursor)
             self.ensureCursorVisible()
         return True

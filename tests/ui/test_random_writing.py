@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import regex
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QTextBlock
@@ -366,10 +366,15 @@ def at_the_table(writer: Writer, text: str, craft: Craft) -> Iterator[Table]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@example(
+    text="مرحبا بالعالم\nand on",
+    craft=Craft.STORY,
+    steps=[("move", 0), ("paste", "s\u2028t"), ("compose", "ni"), ("type", "a")],
+)
 @given(
-    st.sampled_from(TEXTS),
-    st.sampled_from([Craft.STORY, Craft.LYRICS]),
-    st.lists(STEPS, max_size=30),
+    text=st.sampled_from(TEXTS),
+    craft=st.sampled_from([Craft.STORY, Craft.LYRICS]),
+    steps=st.lists(STEPS, max_size=30),
 )
 def test_text_and_cursor_are_those_of_a_plain_string_whatever_happens(
     writer: Writer, text: str, craft: Craft, steps: list[tuple[Any, ...]]
