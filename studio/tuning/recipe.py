@@ -43,7 +43,7 @@ class Recipe:
     """Tokens that a document holds at most."""
     step_tokens: int = 2048
     """Tokens for each update of the weights."""
-    row_tokens: int = 1024
+    row_tokens: int = 512
     """Tokens that are computed at once; less takes less memory."""
     warm_up: float = 0.05
     """The share of the run in which the learning rate rises."""
