@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     from studio.tuning.run import Run
 
     if options.resume:
-        tuning = Run.named(home, options.out or Path(options.texts[0]).stem)
+        tuning = _begun(home, options)
         if tuning.report:
             raise NotATuning(f"‘{tuning.folder.name}’ is done. Its report: lamplight tune report.")
         if tuning.is_running:
@@ -87,6 +88,24 @@ def run(options: argparse.Namespace) -> int:
         tuning = Run.begin(home, _job(options))
     tuning.start()
     return _follow(tuning, as_json=options.json, from_now=options.resume)
+
+
+def _begun(home: Path, options: argparse.Namespace) -> Run:
+    """The tuning that is meant by --out, by its own name, or by the text that it began with."""
+    from studio.tuning.run import Run, RunError
+
+    given = options.out or options.texts[0]
+    with contextlib.suppress(RunError):
+        return Run.named(home, given)
+    try:
+        return Run.named(home, _named_after(Path(given)))
+    except RunError as error:
+        raise NotATuning(f"There is no tuning ‘{given}’.") from error
+
+
+def _named_after(text: Path) -> str:
+    whole = text.resolve()
+    return whole.name if whole.is_dir() else whole.stem
 
 
 def _job(options: argparse.Namespace) -> Any:
@@ -110,7 +129,7 @@ def _job(options: argparse.Namespace) -> Any:
         if not path.exists():
             raise NotATuning(f"There is no file or folder ‘{path}’.")
     return Job(
-        name=options.out or texts[0].resolve().stem,
+        name=options.out or _named_after(texts[0]),
         texts=tuple(path.resolve() for path in texts),
         base=base.absolute(),  # a link in the hub's cache has the better name
         recipe=replace(preset.recipe, **given),

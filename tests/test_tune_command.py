@@ -72,7 +72,7 @@ def test_a_tuning_is_stopped_gone_on_with_and_reported(
     again = lamplight(*words, env=env)
     assert again.returncode == 1
     assert again.stderr.strip() == (
-        "lamplight: There is a tuning ‘My story’ already. Choose another name, or remove it first."
+        "lamplight: There is a tuning ‘My story’ already. Go on with it, or choose another name."
     )
 
 
@@ -102,3 +102,5 @@ def test_files_without_text_are_told(env: dict[str, str | None], tmp_path: Path)
     done = lamplight("tune", str(tmp_path / "three.txt"), env=env)
     assert done.returncode == 1
     assert "There are 3 words to learn from" in done.stderr
+    again = lamplight("tune", str(tmp_path / "three.txt"), env=env)
+    assert "There are 3 words to learn from" in again.stderr, "its name is free again"

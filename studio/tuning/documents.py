@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.manuscript.durable import sync_file
+
 Tokens = NDArray[np.int32]
 
 Encode = Callable[[str], tuple[Sequence[int], Sequence[int]]]
@@ -53,7 +55,7 @@ class Documents:
         return len(self.tokens)
 
     def save(self, path: Path) -> None:
-        """Raises `OSError`."""
+        """On the disk when the call returns. Raises `OSError`."""
         with path.open("wb") as file:
             np.savez(
                 file,
@@ -62,6 +64,8 @@ class Documents:
                 weights=self.weights,
                 works=self.works,
             )
+            file.flush()
+            sync_file(file.fileno())
 
     @staticmethod
     def load(path: Path) -> Documents:

@@ -12,14 +12,11 @@ import torch
 
 from studio.tuning import TuningError
 from studio.tuning.base import BaseModel
+from studio.tuning.memory import loading_bytes, memory_bytes
 from studio.tuning.recipe import Recipe
 
-_RUNTIME_BYTES = 0.5e9
-"""Python and PyTorch."""
 _HEADROOM = 0.9
 """Of the free memory, so much may be planned with."""
-_LOGITS_BYTES = 3 * 2**23 * 4
-"""What `loss` holds at once."""
 _PAYS_FROM = 1.3
 """So much faster half precision must be, to be worth what it rounds."""
 
@@ -84,32 +81,6 @@ def plan(base: BaseModel, recipe: Recipe) -> Plan:
     )
 
 
-def memory_bytes(
-    base: BaseModel,
-    recipe: Recipe,
-    precision: str,
-    n_layers: int,
-    row_tokens: int,
-    *,
-    checkpointing: bool,
-) -> int:
-    """The most that a run will hold, in bytes.
-
-    Two coefficients were fitted to what was measured with the default model (docs/tuning.md).
-    """
-    width = 4 if precision == "float32" else 2
-    weights = base.n_params * {"float32": 4.0, "bfloat16": 2.0, "4-bit": 0.7}[precision]
-    per_layer = 7 * (base.n_embd + base.n_ff) * recipe.rank
-    adapters = 16 * n_layers * per_layer
-    within = width * (12 * base.n_embd + 5 * base.n_ff) * row_tokens
-    if checkpointing:
-        activations = n_layers * width * base.n_embd * row_tokens + 2 * within
-    else:
-        activations = n_layers * within
-    logits = min(_LOGITS_BYTES, 3 * 4 * base.n_vocab * row_tokens)
-    return int(_RUNTIME_BYTES + weights + adapters + activations + logits)
-
-
 def free_bytes(device: str) -> int:
     """Memory that is free on a device."""
     if device == "cuda":
@@ -141,7 +112,7 @@ def _device() -> str:
 
 
 def _refuse_loading(base: BaseModel, device: str) -> None:
-    needed = int(1.6 * 4 * base.n_params + _RUNTIME_BYTES)
+    needed = loading_bytes(base)
     free = free_bytes("cpu")
     if needed > free:
         raise PlanError(

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.1
+_TELL_READING_EVERY_S = 0.2
 _PARITY_TOKENS = 300
 _SAMPLE_TOKENS = 80
 _PROMPT_WORDS = 40
@@ -183,6 +184,7 @@ class _Work:
         self._hold = Hold(run.folder.parent / runs.HOLD)
         self._commands = Following(run.folder / runs.COMMANDS, from_end=True)
         self._looked_s = 0.0
+        self._read_told_s = 0.0
         self._paused = False
         self._training = False
         self._begun_s = time.monotonic()
@@ -236,7 +238,7 @@ class _Work:
     def _on_reading(self, progress: Progress) -> None:
         self._breathe()
         now = time.monotonic()
-        if now - getattr(self, "_read_told_s", 0.0) > 0.2:
+        if now - self._read_told_s > _TELL_READING_EVERY_S:
             self._read_told_s = now
             self._tell(Doing("texts", progress.share, progress.doing))
 
@@ -343,6 +345,8 @@ class _Work:
 
     def _keep(self, trainer: Trainer, base: BaseModel, target: Path) -> None:
         """Save the adapter as PEFT has it, with the name and the hash of its base."""
+        from studio.tuning import checkpoints
+
         part = target.with_name(f".{target.name}")
         shutil.rmtree(part, ignore_errors=True)
         trainer.peft.save_pretrained(str(part))
@@ -351,6 +355,8 @@ class _Work:
         config["revision"] = base.sha256
         (part / export.CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
         (part / "README.md").unlink(missing_ok=True)
+        for file in part.iterdir():
+            checkpoints.sync(file)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
 
@@ -478,6 +484,7 @@ class _Work:
         return stood
 
     def _is_to_stop(self) -> bool:
+        """For those who ask, rather than breathe: ends by raising, as `_breathe` does."""
         self._listen()
         return False
 

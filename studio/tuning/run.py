@@ -21,7 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +110,13 @@ class Run:
     def begin(home: Path, job: Job) -> Run:
         """A new run in the folder `home` of all runs. Nothing works on it yet.
 
+        One of the same name that never got as far as its texts, such as for want of words, is
+        replaced.
         Raises `RunError` if there is one of this name, or the name or the folder won't do.
         """
         folder = home / folder_name(job.name)
+        if folder.exists() and Run(folder).is_barren:
+            Run(folder).remove()
         try:
             private_folder(home)
             folder.mkdir(mode=0o700)
@@ -120,7 +124,7 @@ class Run:
             run.put(job)
         except FileExistsError as error:
             raise RunError(
-                f"There is a tuning ‘{job.name}’ already. Choose another name, or remove it first."
+                f"There is a tuning ‘{job.name}’ already. Go on with it, or choose another name."
             ) from error
         except OSError as error:
             raise RunError(
@@ -155,13 +159,9 @@ class Run:
             raise RunError(f"‘{self.folder.name}’ can't be read.") from error
 
     def put(self, job: Job) -> None:
-        """Keep `job`, such as with a longer time. Raises `OSError`."""
+        """Keep `job`. Raises `OSError`."""
         text = job.to_json().encode()
         replace_file(self.folder / JOB, [text], permissions=PRIVATE_FILE)
-
-    def with_recipe(self, recipe: Recipe) -> None:
-        """Go on with other settings. Raises `RunError` and `OSError`."""
-        self.put(replace(self.job, recipe=recipe))
 
     @property
     def adapter(self) -> Path | None:
@@ -174,6 +174,12 @@ class Run:
         """JSON; see `studio.tuning.report.Report`."""
         path = self.folder / REPORT
         return path if path.is_file() else None
+
+    @property
+    def is_barren(self) -> bool:
+        """Nothing was made of it, and nothing works on it."""
+        was_a_run = (self.folder / EVENTS).exists()
+        return was_a_run and not (self.folder / TEXTS).exists() and not self.is_running
 
     @property
     def is_running(self) -> bool:

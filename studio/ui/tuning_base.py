@@ -14,9 +14,6 @@ from studio.ui.background import in_background
 from studio.ui.model_choice import model_file_dialog
 from studio.ui.tuning_parts import Buttons, Complaint, button, words
 
-_LOADING_FACTOR = 1.6 * 4
-_RUNTIME_BYTES = 0.5e9
-
 
 @dataclass(frozen=True)
 class Known:
@@ -24,7 +21,7 @@ class Known:
 
     path: Path
     words: str
-    least_bytes: float
+    least_bytes: int
     """Of memory, while its weights are read for training in 32 bits; more for a long document."""
 
 
@@ -129,11 +126,12 @@ class Base(QWidget):
 
 def _inspected(path: Path) -> Known:
     from studio.tuning.base import inspect
+    from studio.tuning.memory import loading_bytes
 
     base = inspect(path)
     kept = "16 or 32 bits" if base.full_precision else "fewer bits (quantized)"
     return Known(
         path,
         f"{base.n_params / 1e6:,.0f} million weights in {base.n_layers} layers, kept in {kept}.",
-        _LOADING_FACTOR * base.n_params + _RUNTIME_BYTES,
+        loading_bytes(base),
     )
