@@ -73,6 +73,7 @@ from studio.tuning.texts import (
     prepare,
     read_work,
 )
+from studio.writing.completion import heals_draft
 
 if TYPE_CHECKING:
     import torch
@@ -393,6 +394,7 @@ class _Work:
             max_tokens=_SAMPLE_TOKENS,
             sampling=replace(sampling_presets()["story"], seed=self._job.recipe.seed),
             adapters=adapters,
+            heal=heals_draft(prompt),
         )
         pieces = []
         for event in client.stream(request):
