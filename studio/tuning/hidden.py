@@ -56,7 +56,7 @@ class HiddenStates:
         for row in rows:
             states = _before(layer, partial(evaluate, model, documents, row))
             for document, part in zip(
-                row.documents, torch.split(states, list(row.lengths)), strict=True
+                row.documents, torch.split(states[: row.n_tokens], list(row.lengths)), strict=True
             ):
                 self[document].copy_(part)
             done += row.n_tokens

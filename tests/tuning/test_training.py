@@ -70,6 +70,28 @@ def test_what_the_lower_layers_made_is_as_good_as_computing_it(kind: str, tmp_pa
         assert len(list(model.model.layers)) == model.config.num_hidden_layers
 
 
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_bfloat16_and_its_filler_change_the_loss_by_rounding_alone(
+    kind: str, tmp_path: Path
+) -> None:
+    documents = _documents(60, 17, 70, 9)
+    rows = [_row(documents, 0, 1), _row(documents, 2), _row(documents, 3)]
+    layers = range(2, _n_layers(kind))
+    exact = Trainer(_model(tmp_path, kind), RECIPE, layers=layers)
+    half = _model(tmp_path, kind).to(torch.bfloat16)  # type: ignore[no-untyped-call]
+    kept = HiddenStates(tmp_path / "hidden", documents, 2, half)
+    *_, done = kept.fill(half, documents, iter(rows), run)
+    rounded = Trainer(half, RECIPE, layers=layers)
+    expected = exact.evaluate(documents, rows)
+    for found in (
+        rounded.evaluate(documents, rows),
+        rounded.evaluate(documents, rows, kept),
+        rounded.differentiate(documents, rows),
+    ):
+        assert found == pytest.approx(expected, abs=0.02)
+    assert done == documents.n_tokens
+
+
 @pytest.mark.parametrize("softcap", [None, 5.0])
 def test_the_loss_and_its_gradient_are_those_of_the_whole_logits(softcap: float | None) -> None:
     dice = torch.Generator().manual_seed(1)
