@@ -53,6 +53,14 @@ def add_tune(commands: Any) -> None:
     tune.add_argument(
         "--weights", type=Path, metavar="DIR", help="the base's own safetensors to train from"
     )
+    tune.add_argument(
+        "--loss-weight",
+        type=_weighed,
+        action="append",
+        default=[],
+        metavar="TEXT=N",
+        help="a text on which a mistake counts N times as much (0.1 to 10); may be repeated",
+    )
     tune.add_argument("--minutes", type=float, metavar="N", help="how long it may train at most")
     tune.add_argument("--passes", type=float, metavar="N", help="how often it reads the texts")
     tune.add_argument("--rank", type=int, metavar="N", help="rank of the adapter")
@@ -103,6 +111,17 @@ def _begun(home: Path, options: argparse.Namespace) -> Run:
         raise NotATuning(f"There is no tuning ‘{given}’.") from error
 
 
+def _weighed(given: str) -> tuple[Path, float]:
+    """A text and its loss weight. Raises `argparse.ArgumentTypeError`."""
+    path, _, number = given.rpartition("=")
+    with contextlib.suppress(ValueError):
+        if path and 0.1 <= float(number) <= 10:
+            return Path(path), float(number)
+    raise argparse.ArgumentTypeError(
+        f"{given}: write the text, =, and a number from 0.1 to 10, such as novel.md=2"
+    )
+
+
 def _named_after(text: Path) -> str:
     whole = text.resolve()
     return whole.name if whole.is_dir() else whole.stem
@@ -125,7 +144,8 @@ def _job(options: argparse.Namespace) -> Any:
     if not base.is_file():
         raise NotATuning(f"There is no model file ‘{base}’.")
     texts = [Path(text) for text in options.texts]
-    for path in (*texts, *options.control, *options.held_out):
+    weighed = [path for path, _ in options.loss_weight]
+    for path in (*texts, *options.control, *options.held_out, *weighed):
         if not path.exists():
             raise NotATuning(f"There is no file or folder ‘{path}’.")
     return Job(
@@ -137,6 +157,7 @@ def _job(options: argparse.Namespace) -> Any:
         weights=options.weights and options.weights.resolve(),
         held_out=tuple(path.resolve() for path in options.held_out),
         controls=tuple(path.resolve() for path in options.control),
+        loss_weights=tuple((path.resolve(), weight) for path, weight in options.loss_weight),
         report="quick" if options.quick_report or key == "quick" else "full",
     )
 

@@ -85,6 +85,7 @@ def test_a_tuning_is_stopped_gone_on_with_and_reported(
         (["tune", "report", "none"], "There is no tuning ‘none’."),
         (["tune", "report"], "Name one tuning"),
         (["tune", "--resume", "none"], "There is no tuning ‘none’."),
+        (["tune", ".", "--loss-weight", "none.md=2"], "There is no file or folder ‘none.md’."),
         (["tune", ".", "--rank", "0"], "Rank is 0, but must be between 1 and 256."),
     ],
 )
@@ -95,6 +96,21 @@ def test_what_can_not_be_tuned_is_one_line(
     assert done.returncode in (1, 2)
     assert done.stderr.startswith(f"lamplight: {sentence}")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", ["novel.md", "novel.md=much", "novel.md=0", "=2", "a.md=nan"])
+def test_a_loss_weight_is_a_text_and_a_number(given: str, env: dict[str, str | None]) -> None:
+    done = lamplight("tune", ".", "--loss-weight", given, env=env)
+    assert done.returncode == 2
+    assert f"{given}: write the text, =, and a number from 0.1 to 10" in done.stderr
+
+
+def test_a_loss_weight_is_kept(env: dict[str, str | None], tmp_path: Path) -> None:
+    text = tmp_path / "a=b.md"
+    text.write_text("Only three words", "utf-8")
+    lamplight("tune", str(text), "--loss-weight", f"{text}=2.5", env=env)
+    job = json.loads((tmp_path / "data/lamplight/adapters/a=b/job.json").read_text("utf-8"))
+    assert job["loss_weights"] == [[str(text), 2.5]]
 
 
 def test_files_without_text_are_told(env: dict[str, str | None], tmp_path: Path) -> None:

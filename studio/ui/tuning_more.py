@@ -32,11 +32,9 @@ class More(QWidget):
         self._cleaning_column = QVBoxLayout()
         self._held_out = TextList(
             "Held-out texts", "Of yours, and only ever reported on: nothing of them is trained on",
-            None,
         )  # fmt: skip
         self._controls = TextList(
             "Control texts", "By other authors, of the kind that you write; only compared with",
-            None,
         )  # fmt: skip
         self._where = words("", name="How to get control texts", quiet=True)
         self._prompt = QPlainTextEdit()

@@ -37,6 +37,8 @@ class TuningPanel(Panel):
 
     adapter_wanted = Signal(Path)
     """The writer wants to write with the adapter in this file."""
+    told = Signal(object)
+    """A `Notice` for the window."""
 
     def __init__(
         self,
@@ -88,6 +90,9 @@ class TuningPanel(Panel):
 
         room = self._room = TuningRoom(self._desk, self._model, self._project)
         room.adapter_wanted.connect(self.adapter_wanted)
+        room.told.connect(self.told)
+        room.front_wanted.connect(self.show)
+        room.front_wanted.connect(self.raise_)
         had_focus = self._missing.hasFocus()
         self._stack.addWidget(room)
         self._stack.setCurrentWidget(room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QProgressBar, QWidget
 
-from studio.tuning.events import Doing
+from studio.tuning.events import Doing, Failed
 from studio.ui.tuning_curves import Curves
 from studio.ui.tuning_parts import (
     Buttons,
@@ -45,11 +45,14 @@ class Running(Page):
 
     report_wanted = Signal()
     """It is done, or was already."""
+    broke_off = Signal(str)
+    """It failed, with this sentence, while it was watched."""
     remove_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__("A tuning at work")
         self._watch: Watch | None = None
+        self._was_running = False
         self._name = head("")
         self._now = words(name="What it does now")
         self._bar = QProgressBar()
@@ -101,7 +104,6 @@ class Running(Page):
         ):  # fmt: skip
             self.column.addWidget(widget)
         self.column.addStretch(1)
-        self.setFocusProxy(self._pause)
 
     @property
     def title(self) -> str:
@@ -117,7 +119,7 @@ class Running(Page):
         """Show this run from now on. The watch of before is let go."""
         if self._watch is not None:
             self._watch.deleteLater()
-        self._watch = watch
+        self._watch, self._was_running = watch, False
         watch.setParent(self)
         self._name.setText(name)
         self._complaint.say("")
@@ -143,6 +145,9 @@ class Running(Page):
             self.report_wanted.emit()
             return
         running = phase in (Phase.RUNNING, Phase.STARTING)
+        if self._was_running and not running and isinstance(state.last, Failed):
+            self.broke_off.emit(watch.sentence)
+        self._was_running = running
         training = state.doing is not None and state.doing.what == "training"
         told = watch.asked
         self._now.setText(self._now_words(watch))

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLay
 from studio.tuning import TuningError
 from studio.tuning.run import Job, Run
 from studio.ui.background import in_background
+from studio.ui.notice import Choice, Notice, Weight
 from studio.ui.question import Answer, Role, ask
 from studio.ui.tuning_list import TuningList
 from studio.ui.tuning_parts import Complaint
@@ -19,7 +20,7 @@ from studio.ui.tuning_preview import Preview
 from studio.ui.tuning_progress import Running
 from studio.ui.tuning_report import ReportView
 from studio.ui.tuning_setup import Around, Setup
-from studio.ui.tuning_state import Summary, summaries
+from studio.ui.tuning_state import Summary, summaries, summary
 from studio.ui.tuning_watch import Watch
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class TuningRoom(QWidget):
     """One view at a time, and two buttons above them that lead anywhere."""
 
     adapter_wanted = Signal(Path)
+    told = Signal(object)
+    """A `Notice`: a tuning ended where the writer does not see it."""
+    front_wanted = Signal()
+    """This is to be seen."""
 
     def __init__(self, desk: Desk, model: ModelChoice, project: Callable[[], Path | None]) -> None:
         super().__init__()
@@ -70,6 +75,7 @@ class TuningRoom(QWidget):
         self.preview.start_wanted.connect(self._start)
         self.preview.back_wanted.connect(lambda: self._show(self.setup))
         self.running.report_wanted.connect(self._report_is_there)
+        self.running.broke_off.connect(self._tell_broken)
         self.running.remove_wanted.connect(self._remove_watched)
         self.report.adapter_wanted.connect(self.adapter_wanted)
         self.report.again_wanted.connect(self._again)
@@ -91,14 +97,14 @@ class TuningRoom(QWidget):
             self._looking = True
             in_background(self, lambda: summaries(self._home), done=self._found)
 
-    def open(self, summary: Summary) -> None:
+    def open(self, tuning: Summary) -> None:
         """Show one tuning: its report if it is done, else how far it is."""
         self._leads = False
-        if summary.is_done:
-            self.report.show_run(summary.run, summary.name)
+        if tuning.is_done:
+            self.report.show_run(tuning.run, tuning.name)
             self._show(self.report)
         else:
-            self._watch(summary.run, summary.name)
+            self._watch(tuning.run, tuning.name)
 
     def take_focus(self) -> None:
         """Put the focus into the view."""
@@ -130,7 +136,11 @@ class TuningRoom(QWidget):
             self._show(self.setup)
 
     def _show(self, view: QWidget) -> None:
+        focused = self.window().focusWidget()
+        had_focus = focused is not None and self.isAncestorOf(focused)
         self._views.setCurrentWidget(view)
+        if had_focus and not view.isAncestorOf(self.window().focusWidget()):
+            view.setFocus()
         self._new.setChecked(view in (self.setup, self.preview))
         self._list.setChecked(view is self.all)
         self._complaint.say("")
@@ -158,13 +168,32 @@ class TuningRoom(QWidget):
         watch = self.running.watch
         if watch is None:
             return
-        in_front = self.view is self.running
         name = self.running.title
+        if not self._is_seen:
+            self._tell(watch.run, f"The tuning ‘{name}’ is done.", Weight.INFORMATION)
         self.running.let_go()
-        if in_front:
+        if self.view is self.running:
             self.report.show_run(watch.run, name)
             self._show(self.report)
         self.look()
+
+    @property
+    def _is_seen(self) -> bool:
+        return self.view is self.running and self.isVisible()
+
+    def _tell_broken(self, sentence: str) -> None:
+        watch = self.running.watch
+        if watch is not None and not self._is_seen:
+            what = f"The tuning ‘{self.running.title}’ stopped. {sentence}"
+            self._tell(watch.run, what, Weight.PROBLEM)
+
+    def _tell(self, run: Run, sentence: str, weight: Weight) -> None:
+        def show() -> None:
+            self.front_wanted.emit()
+            in_background(self, lambda: summary(run), done=self.open)
+
+        choice = Choice("&See it", "Show it in the tuning panel", show)
+        self.told.emit(Notice(sentence, weight, (choice,), topic=f"tuning {run.folder}"))
 
     # -- what is done ------------------------------------------------------------------------
 

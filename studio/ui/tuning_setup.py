@@ -60,7 +60,6 @@ class Setup(Page):
     def __init__(self, around: Around) -> None:
         super().__init__("A new tuning")
         self._taken: set[str] = set()
-        self._loss_weights: tuple[tuple[Path, float], ...] = ()
         self._weights: Path | None = None
         self._name = QLineEdit(FIRST_NAME)
         self._name.setAccessibleName("Name of the tuning")
@@ -68,8 +67,9 @@ class Setup(Page):
         self._name.setMaxLength(100)
         self._name_trouble = Complaint("What is wrong with the name")
         self._texts = TextList(
-            "Your texts", "What the model learns from. Drop files and folders here", around.project
-        )
+            "Your texts", "What the model learns from. Drop files and folders here", around.project,
+            weighted=True,
+        )  # fmt: skip
         self._base = Base(around.written_with)
         self._presets = QButtonGroup(self)
         presets_column = QVBoxLayout()
@@ -142,7 +142,7 @@ class Setup(Page):
             controls=self._more.controls,
             left_on=self._more.left_on,
             also_cleaned=self._more.also_cleaned,
-            loss_weights=self._loss_weights,
+            loss_weights=self._texts.loss_weights,
             prompt=self._more.prompt,
             report=self._more.report,
         )
@@ -162,9 +162,9 @@ class Setup(Page):
         """Fill in what was asked for before, under a new name; `longer` doubles its time."""
         recipe = job.recipe
         self._name.setText(self._free_name(job.name))
-        self._texts.show_paths(job.texts)
+        self._texts.show_paths(job.texts, dict(job.loss_weights))
         self._base.choose(job.base)
-        self._loss_weights, self._weights = job.loss_weights, job.weights
+        self._weights = job.weights
         for radio in self._presets.buttons():
             radio.setChecked(radio.objectName() == f"preset {job.preset}")
         self._more.show_job(job)

@@ -154,10 +154,11 @@ class Summary:
 
 def summaries(home: Path) -> list[Summary]:
     """All tunings there are, the newest first. Reads the disk."""
-    return [_summary(run) for run in Run.all(home)]
+    return [summary(run) for run in Run.all(home)]
 
 
-def _summary(run: Run) -> Summary:
+def summary(run: Run) -> Summary:
+    """How one tuning stands. Reads the disk."""
     try:
         made_s = (run.folder / "job.json").stat().st_mtime
     except OSError:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QDoubleSpinBox,
     QFileDialog,
     QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -22,6 +25,13 @@ from studio.ui.background import in_background
 from studio.ui.tuning_parts import Buttons, Complaint, button
 
 _LINES = 5
+_WORDS, _WEIGHT = 1, 2
+"""Columns."""
+_LEAST_WEIGHT, _MOST_WEIGHT = 0.1, 10.0
+_WEIGHT_TIP = (
+    "How much a mistake on this text counts: 2 is twice as much as on the others. Double-click it, "
+    "or press F2, to change it"
+)
 _PATH = Qt.ItemDataRole.UserRole
 _YIELD_S = 0.001
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -31,21 +41,32 @@ class TextList(QWidget):
     """Shows files and folders, counts their words in the background, and takes what is dropped."""
 
     changed = Signal()
-    """`paths` are others, or more words are known."""
+    """`paths` or their weights are others, or more words are known."""
 
-    def __init__(self, what: str, tip: str, project: Callable[[], Path | None] | None) -> None:
-        """`what` is its accessible name; `project` the folder or file that is written in."""
+    def __init__(
+        self,
+        what: str,
+        tip: str,
+        project: Callable[[], Path | None] | None = None,
+        *,
+        weighted: bool = False,
+    ) -> None:
+        """`what` is its accessible name; `project` the folder or file that is written in; if it is
+        `weighted`, each text has a loss weight."""
         super().__init__()
         self._what = what
         self._project = project
         self._n_words: dict[Path, int] = {}
+        self._weights: dict[Path, float] = {}
         self._failed: dict[Path, str] = {}
         self._waiting: list[Path] = []
         self._counting: Path | None = None
         self._list = QTreeWidget()
-        self._list.setColumnCount(2)
-        self._list.setHeaderLabels(["Text", "Words"])
-        self._list.headerItem().setTextAlignment(1, _RIGHT)
+        titles = ["Text", "Words", "Weight"] if weighted else ["Text", "Words"]
+        self._list.setColumnCount(len(titles))
+        self._list.setHeaderLabels(titles)
+        for column in range(1, len(titles)):
+            self._list.headerItem().setTextAlignment(column, _RIGHT)
         self._list.setRootIsDecorated(False)
         self._list.setUniformRowHeights(True)
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -56,8 +77,26 @@ class TextList(QWidget):
         header = self._list.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(1, self._list.fontMetrics().horizontalAdvance("can’t be read") + 16)
+        header.setSectionResizeMode(_WORDS, QHeaderView.ResizeMode.Fixed)
+        advance = self._list.fontMetrics().horizontalAdvance
+        header.resizeSection(_WORDS, advance("can’t be read") + 16)
+        self._list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        if weighted:
+            header.setSectionResizeMode(_WEIGHT, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(_WEIGHT, advance("Weight") + 28)
+            self._list.headerItem().setToolTip(_WEIGHT, _WEIGHT_TIP)
+            self._list.setItemDelegateForColumn(_WEIGHT, _WeightField(self._list))
+            self._list.itemDoubleClicked.connect(lambda item: self._list.editItem(item, _WEIGHT))
+            self._list.itemChanged.connect(self._take_weight)
+            edit = QShortcut(QKeySequence(Qt.Key.Key_F2), self._list)
+            edit.setContext(Qt.ShortcutContext.WidgetShortcut)
+            edit.activated.connect(
+                lambda: (
+                    self._list.editItem(self._list.currentItem(), _WEIGHT)
+                    if self._list.currentItem()
+                    else None
+                )
+            )
         line_px = self._list.fontMetrics().lineSpacing() + 4
         self._list.setFixedHeight((_LINES + 1) * line_px + 8)
         self._list.itemSelectionChanged.connect(self._show_selection)
@@ -100,6 +139,11 @@ class TextList(QWidget):
         return tuple(item.data(0, _PATH) for item in self._items())
 
     @property
+    def loss_weights(self) -> tuple[tuple[Path, float], ...]:
+        """Those that are not 1."""
+        return tuple((path, weight) for path, weight in self._weights.items() if weight != 1.0)
+
+    @property
     def n_words(self) -> int | None:
         """Of all of them; None while some are not counted."""
         if any(p not in self._n_words and p not in self._failed for p in self.paths):
@@ -114,17 +158,25 @@ class TextList(QWidget):
             item = QTreeWidgetItem([path.name or str(path), "counting…"])
             item.setData(0, _PATH, path)
             item.setToolTip(0, str(path))
-            item.setTextAlignment(1, _RIGHT)
+            item.setTextAlignment(_WORDS, _RIGHT)
+            if self._list.columnCount() > _WEIGHT:
+                item.setData(_WEIGHT, Qt.ItemDataRole.EditRole, self._weights.get(path, 1.0))
+                item.setTextAlignment(_WEIGHT, _RIGHT)
+                item.setToolTip(_WEIGHT, _WEIGHT_TIP)
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             self._list.addTopLevelItem(item)
             self._waiting.append(path)
         self._show_counts()
         self._count_next()
         self.changed.emit()
 
-    def show_paths(self, paths: Sequence[Path]) -> None:
-        """Put these into the list, and nothing else."""
+    def show_paths(
+        self, paths: Sequence[Path], loss_weights: Mapping[Path, float] | None = None
+    ) -> None:
+        """Put these into the list, and nothing else. Weights of texts within folders are kept."""
         self._list.clear()
         self._waiting.clear()
+        self._weights = dict(loss_weights or {})
         self.add(paths)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -145,6 +197,11 @@ class TextList(QWidget):
             for i in range(self._list.topLevelItemCount())
             if (item := self._list.topLevelItem(i)) is not None
         ]
+
+    def _take_weight(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == _WEIGHT:
+            self._weights[item.data(0, _PATH)] = item.data(_WEIGHT, Qt.ItemDataRole.EditRole)
+            self.changed.emit()
 
     # -- counting ----------------------------------------------------------------------------
 
@@ -178,10 +235,10 @@ class TextList(QWidget):
         for item in self._items():
             path = item.data(0, _PATH)
             if path in self._n_words:
-                item.setText(1, f"{self._n_words[path]:,}")
+                item.setText(_WORDS, f"{self._n_words[path]:,}")
             elif path in self._failed:
-                item.setText(1, "can’t be read")
-                item.setToolTip(1, self._failed[path])
+                item.setText(_WORDS, "can’t be read")
+                item.setToolTip(_WORDS, self._failed[path])
         there = [self._failed[path] for path in self.paths if path in self._failed]
         self._complaint.say(there[0] if there else "")
 
@@ -221,6 +278,7 @@ class TextList(QWidget):
 
     def _remove_selected(self) -> None:
         for item in self._list.selectedItems():
+            self._weights.pop(item.data(0, _PATH), None)
             self._list.takeTopLevelItem(self._list.indexOfTopLevelItem(item))
         if self._counting not in self.paths:
             self._counting = None  # which ends it
@@ -231,6 +289,28 @@ class TextList(QWidget):
 
     def _show_selection(self) -> None:
         self._remove.setEnabled(bool(self._list.selectedItems()))
+
+
+class _WeightField(QStyledItemDelegate):
+    """Edits a loss weight."""
+
+    def createEditor(
+        self,
+        parent: QWidget,
+        option: QStyleOptionViewItem,  # noqa: ARG002
+        index: QModelIndex | QPersistentModelIndex,  # noqa: ARG002
+    ) -> QWidget:
+        field = QDoubleSpinBox(parent)
+        field.setRange(_LEAST_WEIGHT, _MOST_WEIGHT)
+        field.setDecimals(1)
+        field.setSingleStep(0.5)
+        field.setFrame(False)
+        field.setAccessibleName("Loss weight")
+        field.setToolTip(_WEIGHT_TIP)
+        return field
+
+    def displayText(self, value: float, locale: object) -> str:  # noqa: ARG002
+        return f"{value:g}"
 
 
 def _without_keys(label: str) -> str:

@@ -264,6 +264,7 @@ class Window(QMainWindow):
 
             self._tuning = TuningPanel(self.desk, self.model, self._project, self)
             self._tuning.adapter_wanted.connect(self.use_adapter)
+            self._tuning.told.connect(self.notices.show_notice)
             self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._tuning)
         self._tuning.show()
         self._tuning.raise_()

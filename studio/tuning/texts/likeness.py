@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import regex
-from datasketch import MinHash, MinHashLSH
 
 from studio.tuning.texts.kinds import Kind, Removals
 from studio.tuning.texts.works import Chapter, Work
@@ -194,6 +193,8 @@ def without_duplicates(
         for i, paragraph in enumerate(chapter.paragraphs)
         if not runs.is_short(paragraph)
     ]
+    from datasketch import MinHash, MinHashLSH  # here: half a second, and not needed to count words
+
     index = MinHashLSH(num_perm=_N_BANDS * _BAND, params=(_N_BANDS, _BAND))
     gone: dict[tuple[int, int], set[int]] = {}
     sketches = MinHash.generator(

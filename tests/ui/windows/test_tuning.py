@@ -36,6 +36,7 @@ from studio.tuning.events import (
     Doing,
     Evaluated,
     Event,
+    Failed,
     Finished,
     Lines,
     Noted,
@@ -236,6 +237,33 @@ def test_texts_are_listed_with_their_words_and_what_is_none_says_why(
     QTest.keyClick(setup._texts._list, Qt.Key.Key_Delete)
     assert setup._texts.paths == (tuner.texts,)
     assert not setup._texts._complaint.text
+
+
+def test_a_text_can_count_more_than_the_others(tuner: Tuner, model_path: Path) -> None:
+    setup = tuner.opens().setup
+    tuner.house.client.is_ready(model_path)
+    snow, ice = tuner.writes("snow.txt", 10), tuner.writes("ice.txt", 5)
+    setup._texts.add([snow, ice])
+    shown = setup._texts._list
+    tuner.house.window.activateWindow()
+    shown.setFocus()
+    tuner.house.waits(shown.hasFocus)
+    item = shown.topLevelItem(1)
+    assert item is not None
+    shown.setCurrentItem(item)
+    QTest.keyClick(shown, Qt.Key.Key_F2)
+    field = shown.findChild(QDoubleSpinBox)
+    assert field is not None
+    field.selectAll()
+    QTest.keyClicks(field, "2.5")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    tuner.house.waits(lambda: item.text(2) == "2.5")
+    assert setup.job().loss_weights == ((ice, 2.5),)
+    tuner.house.waits(lambda: setup._texts.n_words is not None)
+    assert setup.job().loss_weights == ((ice, 2.5),), "counting changes no weight"
+    item.setSelected(True)
+    tuner.clicks(setup._texts, "Remove")
+    assert setup.job().loss_weights == ()
 
 
 def test_texts_can_be_dropped_anywhere_and_the_project_is_one_click(tuner: Tuner) -> None:
@@ -516,6 +544,58 @@ def test_when_it_is_done_its_report_is_there_and_can_be_used(tuner: Tuner, tmp_p
     room.report._copy(run.folder / REPORT_PAGE, tmp_path / "none" / "saved.html")
     tuner.house.waits(lambda: room.report._complaint.text)
     assert "Choose another place" in room.report._complaint.text
+
+
+def test_an_end_that_is_not_seen_is_told_in_the_window(tuner: Tuner) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running and room.running._pause.isEnabled())
+    tuner.house.window._tuning.close()  # type: ignore[union-attr]
+    tuner.finishes(run)
+    tuner.dies()
+    tuner.house.waits(lambda: tuner.house.notice() == "The tuning ‘Winter’ is done.")
+    tuner.clicks(tuner.house.window.notices, "See it")
+    assert room.isVisible()
+    tuner.house.waits(lambda: full_report().verdict in room.report._page.toPlainText())
+    assert room.view is room.report
+
+    failing = tuner.running("Spring", *BEGAN, step(1))
+    room.look()
+    tuner.house.waits(lambda: len(room._known) == 2)
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    tuner.house.waits(lambda: room.running.title == "Spring" and room.running._pause.isEnabled())
+    tuner.clicks(room, "New tuning")
+    tuner.tells(failing, Failed("The disk is full. Make room."))
+    told = "The tuning ‘Spring’ stopped. The disk is full. Make room."
+    tuner.house.waits(lambda: tuner.house.notice() == told)
+
+
+def test_an_end_that_is_seen_is_not_told_twice(tuner: Tuner) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running)
+    tuner.tells(run, Failed("The disk is full. Make room."))
+    tuner.house.waits(lambda: "disk is full" in room.running._now.text())
+    assert tuner.house.notice() == ""
+
+
+def test_the_focus_stays_in_the_panel_from_view_to_view(
+    tuner: Tuner, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "start", lambda _: None)
+    room = tuner.opens()
+    tuner.house.client.is_ready(model_path)
+    room.setup._texts.add([tuner.writes("snow.txt", 20)])
+    tuner.house.waits(room.setup._start.isEnabled)
+    tuner.house.window.activateWindow()
+    room.setup._start.setFocus()
+    tuner.house.waits(room.setup._start.hasFocus)
+    tuner.clicks(room.setup, "Start tuning")
+    tuner.house.waits(lambda: room.view is room.running)
+    focused = tuner.house.window.focusWidget()
+    assert focused is not None
+    assert room.running is focused or room.running.isAncestorOf(focused)
 
 
 def test_training_longer_fills_the_set_up_in(tuner: Tuner, model_path: Path) -> None:
