@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -30,18 +30,16 @@ from studio.engine import (
     LoadOptions,
     Piece,
     Request,
-    Tokenized,
-    Tokenizing,
 )
 from studio.engine.client import EngineClient
 from studio.library.presets import presets as sampling_presets
 from studio.manuscript import ManuscriptError
 from studio.manuscript.durable import PRIVATE_FILE, replace_file
-from studio.tuning import TuningError, export, missing, parity
+from studio.tuning import TuningError, export, missing, parity, training_set
 from studio.tuning import run as runs
 from studio.tuning.base import BaseModel, inspect
 from studio.tuning.courtesy import Hold, step_back
-from studio.tuning.documents import Documents, Encode, Frame, cut
+from studio.tuning.documents import Documents
 from studio.tuning.events import (
     Began,
     Checked,
@@ -58,7 +56,14 @@ from studio.tuning.events import (
     Stopped,
 )
 from studio.tuning.parity import Parity
-from studio.tuning.report import Control, Effort, Passage, Report, make_report
+from studio.tuning.report import (
+    Control,
+    Effort,
+    Measured,
+    Passage,
+    Report,
+    make_report,
+)
 from studio.tuning.report.controls import books_in
 from studio.tuning.report.page import as_html
 from studio.tuning.report.voice import Asked
@@ -67,12 +72,12 @@ from studio.tuning.texts import (
     Cleaning,
     Progress,
     TextsError,
-    Work,
     find_texts,
     passes,
     prepare,
     read_work,
 )
+from studio.tuning.training_set import Kept
 from studio.writing.completion import heals_draft
 
 if TYPE_CHECKING:
@@ -93,28 +98,6 @@ _N_CTX = 4096
 
 class _Told(Exception):
     """Told to stop: end now, to be gone on with later."""
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The texts as they are trained on and held out, chapter by chapter."""
-
-    train: tuple[Passage, ...]
-    held_out: tuple[Passage, ...]
-    report: tuple[Passage, ...]
-    n_words: tuple[int, ...]
-    """Of each work that is trained on."""
-
-    @staticmethod
-    def read(path: Path) -> _Kept:
-        values = json.loads(path.read_text("utf-8"))
-
-        def passages(name: str) -> tuple[Passage, ...]:
-            return tuple(Passage(title, text) for title, text in values[name])
-
-        return _Kept(
-            passages("train"), passages("held_out"), passages("report"), tuple(values["n_words"])
-        )
 
 
 def main(folder: Path) -> int:
@@ -197,9 +180,9 @@ class _Work:
         if sentence := missing():
             raise TuningError(sentence)
         base = inspect(self._job.base)
-        if not (self._folder / runs.TEXTS).exists():  # it is written last
+        if not Kept.there(self._folder):
             self._read_texts(base)
-        kept = _Kept.read(self._folder / runs.TEXTS)
+        kept = Kept.read(self._folder)
         if self._run.adapter is None:
             self._learn(base, kept)
         if self._run.report is None:
@@ -221,20 +204,17 @@ class _Work:
             self._tell(Noted(caution.sentence))
         with closing(self._client()) as client:
             client.open(self._load_options())
-            encode, frame = _encoding(client, base)
-            sets = {"train": prepared.train, "held-out": prepared.validation}
-            for name, works in sets.items():
-                documents = self._documents(works, encode, frame, name)
-                documents.save(self._folder / f"{name}.npz")
-        kept = {
-            "train": _passages(prepared.train),
-            "held_out": _passages(prepared.validation),
-            "report": _passages(prepared.report),
-            "n_words": [work.n_words for work in prepared.train],
-            "report_is_held_out": prepared.figures.report_is_validation,
-        }
-        text = json.dumps(kept, ensure_ascii=False)
-        replace_file(self._folder / runs.TEXTS, [text.encode()], permissions=PRIVATE_FILE)
+            training_set.keep(
+                self._folder,
+                prepared,
+                client,
+                base,
+                job.recipe.n_ctx,
+                lambda share, title: self._tell(
+                    Doing("texts", share, f"Counting the tokens of {title}")
+                ),
+                self._breathe,
+            )
 
     def _on_reading(self, progress: Progress) -> None:
         self._breathe()
@@ -243,25 +223,7 @@ class _Work:
             self._read_told_s = now
             self._tell(Doing("texts", progress.share, progress.doing))
 
-    def _documents(
-        self, works: Sequence[Work], encode: Encode, frame: Frame, name: str
-    ) -> Documents:
-        pieces: list[tuple[list[int], float, int]] = []
-        for at, work in enumerate(works):
-            self._tell(Doing("texts", at / len(works), f"Counting the tokens of {work.title}"))
-            for chapter in work.chapters:
-                self._breathe()
-                around = replace(frame, eos=None) if chapter.goes_on else frame
-                pieces += [
-                    (tokens, work.loss_weight, at)
-                    for tokens in cut(chapter.text, encode, self._job.recipe.n_ctx, around)
-                    if len(tokens) > 1  # nothing can be learned from a lone one
-                ]
-        if not pieces:
-            raise TuningError(f"Nothing is left of the {name} texts. Add more of them.")
-        return Documents.of(pieces)
-
-    def _learn(self, base: BaseModel, kept: _Kept) -> None:
+    def _learn(self, base: BaseModel, kept: Kept) -> None:
         """Train, and make the adapter."""
         # PyTorch takes seconds to load, and only this needs it.
         from studio.tuning import learning, plan, weights
@@ -269,8 +231,8 @@ class _Work:
         job = self._job
         self._tell(Doing("model", 0.0, f"Reading {base.path.name}"))
         chosen = plan.plan(base, job.recipe)
-        train = Documents.load(self._folder / "train.npz")
-        held_out = Documents.load(self._folder / "held-out.npz")
+        train = Documents.load(self._folder / runs.TRAIN_TOKENS)
+        held_out = Documents.load(self._folder / runs.HELD_OUT_TOKENS)
         model = weights.load(base, job.weights)
         tokens = [int(token) for token in held_out.tokens[:_PARITY_TOKENS]]
         before = self._parity(model, tokens)
@@ -297,7 +259,7 @@ class _Work:
         shutil.rmtree(self._folder / "hidden", ignore_errors=True)
         shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
 
-    def _passes_of(self, documents: Documents, kept: _Kept) -> NDArray[np.float64]:
+    def _passes_of(self, documents: Documents, kept: Kept) -> NDArray[np.float64]:
         recipe = self._job.recipe
         n_passes = np.array(passes(kept.n_words, recipe.passes, recipe.balance))
         found: NDArray[np.float64] = n_passes[documents.works]
@@ -342,6 +304,7 @@ class _Work:
         after = self._parity(fresh, tokens, adapter)
         parity.refuse_adapter(before, after, self._limit(base))
         self._tell(Checked(adapter=True, nats=after.nats))
+        (self._folder / runs.MEASURED).unlink(missing_ok=True)
         adapter.rename(self._folder / runs.ADAPTER)
 
     def _keep(self, trainer: Trainer, base: BaseModel, target: Path) -> None:
@@ -361,7 +324,7 @@ class _Work:
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
 
-    def _sampler(self, base: BaseModel, kept: _Kept) -> Callable[[Trainer, TrainingProgress], None]:
+    def _sampler(self, base: BaseModel, kept: Kept) -> Callable[[Trainer, TrainingProgress], None]:
         """Writes on after the same words, with the adapter as it is and without, as at the desk."""
         prompt = self._job.prompt or _opening(kept.held_out)
         folder = self._folder / ".sample"
@@ -403,7 +366,7 @@ class _Work:
                 pieces.append(event.text)
         return "".join(pieces)
 
-    def _report(self, kept: _Kept) -> None:
+    def _report(self, kept: Kept) -> None:
         adapter = self._run.adapter
         if adapter is None:
             raise TuningError("There is no adapter to report on. Train it again.")
@@ -424,12 +387,14 @@ class _Work:
                 effort=Effort(self._job.report),
                 on_progress=told,
                 stop=self._is_to_stop,
+                measured=Measured(self._folder / runs.MEASURED),
             )
         page = as_html(made).encode()
         replace_file(self._folder / runs.REPORT_PAGE, [page], permissions=PRIVATE_FILE)
         replace_file(
             self._folder / runs.REPORT, [made.to_json().encode()], permissions=PRIVATE_FILE
         )
+        (self._folder / runs.MEASURED).unlink(missing_ok=True)
 
     def _controls(self) -> list[Control]:
         """Texts by others: those that were chosen, or else the books that lie ready."""
@@ -508,33 +473,6 @@ def cleaning_of(job: Job) -> Cleaning:
     """What a job wants cleaned away."""
     switches = dict.fromkeys(job.left_on, False) | dict.fromkeys(job.also_cleaned, True)
     return replace(Cleaning(), **switches)
-
-
-def _encoding(client: EngineClient, base: BaseModel) -> tuple[Encode, Frame]:
-    """llama.cpp's own tokenizer: the same tokens as at the desk."""
-
-    def encoded(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        for event in client.stream(Tokenizing(text)):
-            if isinstance(event, Tokenized):
-                return event.tokens, event.starts
-        return (), ()
-
-    with_bos = encoded("a")[0][:1] == (base.bos,)
-    skip = int(with_bos)
-
-    def encode(text: str) -> tuple[Sequence[int], Sequence[int]]:
-        tokens, starts = encoded(text)
-        return tokens[skip:], starts[skip:]
-
-    return encode, Frame(base.bos if with_bos else None, base.eos)
-
-
-def _passages(works: Sequence[Work]) -> list[tuple[str, str]]:
-    return [
-        (f"{work.title}: {chapter.title}" if chapter.title else work.title, chapter.text)
-        for work in works
-        for chapter in work.chapters
-    ]
 
 
 def _opening(passages: Sequence[Passage]) -> str:

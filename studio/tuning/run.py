@@ -8,6 +8,7 @@
       train.npz  held-out.npz                              as tokens
       checkpoints/        two, to go on from               hidden/  what lower layers made
       peft/               the best adapter, for PyTorch    adapter.gguf   for llama.cpp
+      measured.jsonl                                       of a report that is being made
       report.json  report.html
 
 No PyTorch here: this is what a window and the command line know of a run.
@@ -33,7 +34,8 @@ from studio.tuning.events import Do, Following
 from studio.tuning.recipe import Recipe
 
 JOB, EVENTS, COMMANDS, LOCK = "job.json", "events.jsonl", "commands.jsonl", "running.lock"
-TEXTS, CONTROLS = "texts.json", "controls"
+TRAIN_TOKENS, HELD_OUT_TOKENS = "train.npz", "held-out.npz"
+TEXTS, CONTROLS, MEASURED = "texts.json", "controls", "measured.jsonl"
 ADAPTER, PEFT, REPORT, REPORT_PAGE = "adapter.gguf", "peft", "report.json", "report.html"
 HOLD = ".hold"
 """In the folder of all runs: see `studio.tuning.courtesy`."""

@@ -65,8 +65,8 @@ class TextList(QWidget):
         titles = ["Text", "Words", "Weight"] if weighted else ["Text", "Words"]
         self._list.setColumnCount(len(titles))
         self._list.setHeaderLabels(titles)
-        for column in range(1, len(titles)):
-            self._list.headerItem().setTextAlignment(column, _RIGHT)
+        for at in range(1, len(titles)):
+            self._list.headerItem().setTextAlignment(at, _RIGHT)
         self._list.setRootIsDecorated(False)
         self._list.setUniformRowHeights(True)
         self._list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -90,13 +90,7 @@ class TextList(QWidget):
             self._list.itemChanged.connect(self._take_weight)
             edit = QShortcut(QKeySequence(Qt.Key.Key_F2), self._list)
             edit.setContext(Qt.ShortcutContext.WidgetShortcut)
-            edit.activated.connect(
-                lambda: (
-                    self._list.editItem(self._list.currentItem(), _WEIGHT)
-                    if self._list.currentItem()
-                    else None
-                )
-            )
+            edit.activated.connect(self._edit_weight)
         line_px = self._list.fontMetrics().lineSpacing() + 4
         self._list.setFixedHeight((_LINES + 1) * line_px + 8)
         self._list.itemSelectionChanged.connect(self._show_selection)
@@ -197,6 +191,10 @@ class TextList(QWidget):
             for i in range(self._list.topLevelItemCount())
             if (item := self._list.topLevelItem(i)) is not None
         ]
+
+    def _edit_weight(self) -> None:
+        if item := self._list.currentItem():
+            self._list.editItem(item, _WEIGHT)
 
     def _take_weight(self, item: QTreeWidgetItem, column: int) -> None:
         if column == _WEIGHT:

@@ -113,12 +113,13 @@ def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
     whole = Run.begin(_home(tmp_path), job)
     whole.start()
     watched = _Watched(whole)
-    end = watched.end()
-    assert isinstance(end, Finished), end
+    watched.until(_is_report)
+    whole.tell("stop")
+    assert isinstance(watched.end(), Stopped)
 
     kinds = [type(told.event) for told in watched.told]
     firsts = sorted(set(kinds), key=kinds.index)
-    wanted = [Began, Doing, Checked, Evaluated, Planned, Sampled, Stepped, Saved, Finished]
+    wanted = [Began, Doing, Checked, Evaluated, Planned, Sampled, Stepped, Saved, Stopped]
     assert [kind for kind in firsts if kind in wanted] == wanted
     assert [event.adapter for event in watched.all(Checked) if isinstance(event, Checked)] == [
         False,
@@ -135,10 +136,6 @@ def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
     assert adapter is not None
     said = gguf.GGUFReader(adapter).fields
     assert said[BASE_HASH].contents() == process.inspect(base).sha256
-    report = Report.from_json((whole.folder / "report.json").read_text("utf-8"))
-    assert end.sentence == report.verdict
-    assert not whole.is_running
-    assert not (whole.folder / "checkpoints").exists()
 
     # The same, killed twice: once in training, once in what follows.
     killed = Run.begin(_home(tmp_path, "other"), job)
@@ -153,15 +150,25 @@ def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
     resumed = again.until(lambda event: isinstance(event, Began))
     assert isinstance(resumed, Began)
     assert resumed.resumed
-    again.until(lambda event: isinstance(event, Doing) and event.what == "report")
+    again.until(_is_report)
     psutil.Process(resumed.pid).kill()
     _wait_for(lambda: not killed.is_running)
     killed.start()
-    assert isinstance(again.end(), Finished)
+    end = again.end()
+    assert isinstance(end, Finished), end
     assert _losses(again).keys() == _losses(watched).keys()
     for step, loss in _losses(watched).items():
         assert _losses(again)[step] == pytest.approx(loss, abs=1e-5)
     assert killed.adapter is not None
+    report = Report.from_json((killed.folder / "report.json").read_text("utf-8"))
+    assert end.sentence == report.verdict
+    _wait_for(lambda: not killed.is_running)
+    assert not (killed.folder / "checkpoints").exists()
+    assert not (killed.folder / "measured.jsonl").exists()
+
+
+def _is_report(event: Event) -> bool:
+    return isinstance(event, Doing) and event.what == "report"
 
 
 def _wait_for(true: Callable[[], bool]) -> None:
@@ -210,8 +217,10 @@ def test_a_run_stands_still_stops_goes_on_and_finishes_when_it_is_told(
     assert isinstance(step, Stepped)
     assert step.step == last + 1
     run.tell("finish")
-    assert isinstance(watched.end(), Finished)
+    watched.until(_is_report)
     assert run.adapter is not None
+    run.tell("stop")
+    assert isinstance(watched.end(), Stopped)
     _wait_for(lambda: not run.is_running)
     run.remove()
     assert Run.all(run.folder.parent) == []

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from studio.tuning.report.figures import Report, ReportError
 from studio.tuning.report.making import Control, Effort, Limits, Passage, make_report
+from studio.tuning.report.measured import Measured
 from studio.tuning.report.voice import ReportStopped
 
 __all__ = [
     "Control",
     "Effort",
     "Limits",
+    "Measured",
     "Passage",
     "Report",
     "ReportError",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from studio.engine import Piece, Request, Sampling
 from studio.tuning.report import bootstrap
 from studio.tuning.report.figures import Forgetting, NotMeasured
+from studio.tuning.report.measured import Measured
 from studio.tuning.report.voice import Voice
 
 N_TOKENS = 128
@@ -58,23 +60,24 @@ def summarised(samples: Sequence[Moved]) -> Forgetting | NotMeasured:
 
 
 def measure(
-    base: Voice, tuned: Voice, n_samples: int, on_sample: Callable[[], None]
+    base: Voice, tuned: Voice, n_samples: int, on_sample: Callable[[], None], measured: Measured
 ) -> Forgetting | NotMeasured:
     """Let the base write `n_samples` texts of `N_TOKENS`, and both models read them."""
     samples = []
     for seed in range(n_samples):
-        request = Request(
-            "",
-            max_tokens=N_TOKENS,
-            sampling=replace(_AS_IT_IS, seed=seed),
-        )
-        text = "".join(e.text for e in base.stream(request) if isinstance(e, Piece))
-        tokens = base.engine.tokenize(text)[: 2 * N_TOKENS]
-        if len(tokens) >= _FEWEST_TOKENS:
-            moved = divergence(base.logits(tokens), tuned.logits(tokens))
-            samples.append(Moved(len(tokens), float(moved.sum())))
+        samples.append(measured.once((seed,), Moved, partial(_moved, base, tuned, seed)))
         on_sample()
-    return summarised(samples)
+    return summarised([sample for sample in samples if sample.n_tokens >= _FEWEST_TOKENS])
+
+
+def _moved(base: Voice, tuned: Voice, seed: int) -> Moved:
+    request = Request("", max_tokens=N_TOKENS, sampling=replace(_AS_IT_IS, seed=seed))
+    text = "".join(e.text for e in base.stream(request) if isinstance(e, Piece))
+    tokens = base.engine.tokenize(text)[: 2 * N_TOKENS]
+    if len(tokens) < _FEWEST_TOKENS:
+        return Moved(len(tokens), 0.0)
+    moved = divergence(base.logits(tokens), tuned.logits(tokens))
+    return Moved(len(tokens), float(moved.sum()))
 
 
 def _log_softmax(rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from studio.engine import Engine
 from studio.settings import Settings
 from studio.tuning.report import bootstrap
 from studio.tuning.report.figures import Keystrokes, NotMeasured
+from studio.tuning.report.measured import Measured
 from studio.tuning.report.places import spread
 from studio.tuning.report.voice import Voice
 from studio.writing.decisions import Options
@@ -52,6 +54,7 @@ def measure(
     n_stretches: int,
     n_chars: int,
     on_stretch: Callable[[], None],
+    measured: Measured,
 ) -> Keystrokes | NotMeasured:
     """Write at most `n_stretches` of about `n_chars` of `texts`, with everything shown.
 
@@ -71,13 +74,16 @@ def measure(
         tally = typist.write(text, start, n)
         return tally.keys, tally.chars
 
+    def write(text: str, start: int) -> Typed:
+        n = len(text) - start
+        base_keys, n_written = keys(base, text, start, n)
+        tuned_keys, _ = keys(tuned, text, start, n)
+        return Typed(n_written, base_keys, tuned_keys)
+
     typed = []
     for place in places:
         # Ends where the stretch does, so that both models write the same characters.
         text = texts[place.text][: place.end]
-        n = place.end - place.start
-        base_keys, n_written = keys(base, text, place.start, n)
-        tuned_keys, _ = keys(tuned, text, place.start, n)
-        typed.append(Typed(n_written, base_keys, tuned_keys))
+        typed.append(measured.once((text, place.start), Typed, partial(write, text, place.start)))
         on_stretch()
     return summarised(typed)

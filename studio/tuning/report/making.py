@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from studio.tuning.report import copied, forgetting, keystrokes, samples, style
@@ -23,6 +24,7 @@ from studio.tuning.report.figures import (
     Report,
     ReportError,
 )
+from studio.tuning.report.measured import Measured
 from studio.tuning.report.perplexity import Block, block, blocks_of, likelihood, personal_gain
 from studio.tuning.report.samples import Sample, openings
 from studio.tuning.report.voice import Asked, Voice
@@ -102,12 +104,14 @@ def make_report(
     on_progress: Callable[[float, str], None] = lambda _fraction, _what: None,
     stop: Callable[[], bool] = lambda: False,
     made: datetime | None = None,
+    measured: Measured | None = None,
 ) -> Report:
     """Measure what `adapter` (a LoRA GGUF, at `strength` 0 to 2) made of the engine's model.
 
     `name` is what the report calls it, else its file's name.
     `own` is held-out text of the writer: passages that were neither trained on nor used to choose
     when to stop. `train` is what was trained on. `limits`, if given, takes the place of `effort`.
+    What is in `measured` is not measured again; what is, is put there.
     `on_progress` is told the fraction done and what is done now. `stop` is asked between steps
     of at most a block of text.
 
@@ -116,7 +120,8 @@ def make_report(
     of 18; less time with more cores. A model of ten times the size takes ten times as long. Memory:
     twice 128 rows of logits (50 MB; 270 MB with a vocabulary of 262,000).
 
-    Raises `ReportError` (no held-out text), `ReportStopped`, and the engine's `EngineError`.
+    Raises `ReportError` (no held-out text), `ReportStopped`, the engine's `EngineError`, and
+    `OSError` where `measured` can't be written.
     """
     if not any(passage.text.strip() for passage in own):
         raise ReportError(
@@ -129,6 +134,7 @@ def make_report(
         TrainingText([(passage.title, passage.text) for passage in train]),
         limits or Limits.of(effort),
         on_progress,
+        measured or Measured(),
     )
     compared = making.fit_to_compare(controls)
     making.plan(compared)
@@ -175,10 +181,12 @@ class _Making:
         train: TrainingText,
         limits: Limits,
         on_progress: Callable[[float, str], None],
+        measured: Measured,
     ) -> None:
         self.base, self.tuned = base, tuned
         self.own, self.train, self.limits = own, train, limits
         self._on_progress = on_progress
+        self._measured = measured
         self.notes: list[str] = []
         self._done = 0.0
 
@@ -261,7 +269,7 @@ class _Making:
         found = []
         size = min(self.limits.block_tokens, self.base.engine.capabilities.n_ctx)
         for text in blocks_of(texts, lambda t: len(self.base.engine.tokenize(t)), n, size):
-            read = block(self.base.score(text), self.tuned.score(text))
+            read = self._measured.once((text,), Block, partial(self._read, text))
             if not (math.isfinite(read.base) and math.isfinite(read.tuned)):
                 raise ReportError(
                     "The model does not answer with numbers, so nothing can be measured. The "
@@ -272,6 +280,9 @@ class _Making:
         self.tell(f"Reading {name}", self._per_block * (n - len(found)))
         return found
 
+    def _read(self, text: str) -> Block:
+        return block(self.base.score(text), self.tuned.score(text))
+
     def forgetting(self) -> Forgetting | NotMeasured:
         what = "Looking for what was forgotten"
         self.tell(what)
@@ -280,6 +291,7 @@ class _Making:
             self.tuned,
             self.limits.base_samples,
             lambda: self.tell(what, _PER_BASE_SAMPLE),
+            self._measured,
         )
 
     def keystrokes(self) -> Keystrokes | NotMeasured:
@@ -292,6 +304,7 @@ class _Making:
             self.limits.stretches,
             self.limits.stretch_chars,
             lambda: self.tell(what, self._per_stretch),
+            self._measured,
         )
 
     def samples(
@@ -307,6 +320,7 @@ class _Making:
                 n,
                 self.limits.sample_words,
                 lambda: self.tell("Writing samples", self._per_sample),
+                self._measured,
             )
 
         return (

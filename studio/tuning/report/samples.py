@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from studio.engine import Piece, Request
 from studio.library.presets import presets
 from studio.tuning.report.figures import Distinct, NotMeasured, Variety
+from studio.tuning.report.measured import Measured
 from studio.tuning.report.places import spread
 from studio.tuning.report.voice import Voice
 from studio.tuning.report.words import cut, words
@@ -68,27 +70,29 @@ def write(
     n_samples: int,
     n_words: int,
     on_sample: Callable[[], None] = lambda: None,
+    measured: Measured | None = None,
 ) -> list[Sample]:
     """`n_samples` of `n_words` each, after the prompts in turn, each with its own seed.
 
     A model may end a text early. Then it is asked again, until it has written as many words or
     was asked twice as often; `on_sample` is called after each of the first `n_samples`.
     """
+    known = measured or Measured()
     samples: list[Sample] = []
     left = n_samples * n_words
     for seed in range(2 * n_samples if prompts else 0):
         if left <= 0:
             break
         prompt = prompts[seed % len(prompts)]
-        text = _continued(voice, prompt, seed, n_words)
-        samples.append(Sample(prompt, seed, text))
-        left -= len(words(text))
+        what = (bool(voice.adapters), prompt, seed, n_words)
+        samples.append(known.once(what, Sample, partial(_continued, voice, prompt, seed, n_words)))
+        left -= len(words(samples[-1].text))
         if seed < n_samples:
             on_sample()
     return samples
 
 
-def _continued(voice: Voice, prompt: str, seed: int, n_words: int) -> str:
+def _continued(voice: Voice, prompt: str, seed: int, n_words: int) -> Sample:
     """`n_words` words, or what there is when the text ends."""
     text = ""
     sampling = replace(presets()["story"], seed=seed)
@@ -98,7 +102,7 @@ def _continued(voice: Voice, prompt: str, seed: int, n_words: int) -> str:
             text += event.text
             if len(words(text)) > n_words:  # one more, as the last may not be whole
                 break
-    return cut(text, n_words)
+    return Sample(prompt, seed, cut(text, n_words))
 
 
 def distinct(texts: Sequence[str], n_words: int) -> Distinct:
