@@ -51,7 +51,8 @@ def head(text: str, buddy: QWidget | None = None) -> QLabel:
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     if buddy is not None:
-        label.setBuddy(buddy)
+        # A label passes the focus only to what takes it itself.
+        label.setBuddy(buddy.focusProxy() or buddy)
     return label
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QButtonGroup, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
@@ -88,6 +88,9 @@ class Setup(Page):
         self._more = More(around.home)
         self._fold = Fold("M&ore", "Numbers, cleaning, texts to measure with", self._more)
         self._predicted = words(name="What it will take")
+        # So that the buttons below stay where they are when there is more to say.
+        self._predicted.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._predicted.setMinimumHeight(3 * self._predicted.fontMetrics().lineSpacing())
         self._predicted.setToolTip(
             "Its process tells more exactly soon after the start, and corrects it as it goes"
         )

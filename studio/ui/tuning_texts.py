@@ -303,6 +303,9 @@ class _WeightField(QStyledItemDelegate):
         field.setDecimals(1)
         field.setSingleStep(0.5)
         field.setFrame(False)
+        field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys will do
+        field.setAlignment(_RIGHT)
+        field.setAutoFillBackground(True)
         field.setAccessibleName("Loss weight")
         field.setToolTip(_WEIGHT_TIP)
         return field

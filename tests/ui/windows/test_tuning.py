@@ -266,6 +266,14 @@ def test_a_text_can_count_more_than_the_others(tuner: Tuner, model_path: Path) -
     assert setup.job().loss_weights == ()
 
 
+def test_each_title_with_a_key_leads_to_a_field_that_takes_the_focus(tuner: Tuner) -> None:
+    setup = tuner.opens().setup
+    titles = [each for each in setup.findChildren(QLabel) if each.buddy() is not None]
+    assert {each.text() for each in titles} >= {"&Name", "Te&xts", "&Base model"}
+    for each in titles:
+        assert each.buddy().focusPolicy() is not Qt.FocusPolicy.NoFocus, each.text()
+
+
 def test_texts_can_be_dropped_anywhere_and_the_project_is_one_click(tuner: Tuner) -> None:
     snow = tuner.writes("snow.txt", 10)
     tuner.house.opens(tuner.texts)
