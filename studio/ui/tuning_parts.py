@@ -33,8 +33,7 @@ def words(text: str = "", *, name: str = "", quiet: bool = False) -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    # A long path without a space would else make the whole panel as wide as itself.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    _let_wrap(label)
     if name:
         label.setAccessibleName(name)
     if quiet:
@@ -49,11 +48,21 @@ def head(text: str, buddy: QWidget | None = None) -> QLabel:
     font.setBold(True)
     label.setFont(font)
     label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    _let_wrap(label)
     if buddy is not None:
         # A label passes the focus only to what takes it itself.
         label.setBuddy(buddy.focusProxy() or buddy)
     return label
+
+
+def _let_wrap(label: QLabel) -> None:
+    """Make it as wide as the panel, and as high as its text is then.
+
+    A long path without a space would else make the whole panel as wide as itself.
+    """
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
 
 
 def button(label: str, tip: str, do: Callable[[], object], name: str = "") -> QPushButton:

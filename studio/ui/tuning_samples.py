@@ -81,9 +81,7 @@ class Samples(QWidget):
             return
         sample = self._samples[self._at]
         n = len(self._samples)
-        end = sample.prompt.strip()[-_PROMPT_CHARS:]
-        cut = "…" if len(sample.prompt.strip()) > _PROMPT_CHARS else ""
-        self._prompt.setText(f"After “{cut}{' '.join(end.split())}”")
+        self._prompt.setText(f"After “{_end_of(sample.prompt)}”")
         for box, text in ((self._base, sample.base), (self._tuned, sample.tuned)):
             if box.toPlainText() != text.strip():
                 box.setPlainText(text.strip())
@@ -91,6 +89,15 @@ class Samples(QWidget):
         self._which.setText(f"{where}, {n + 1 + self._at} of {n}")
         self._older.setEnabled(self._at > -n)
         self._newer.setEnabled(self._at < -1)
+
+
+def _end_of(prompt: str) -> str:
+    """Its last words, on one line."""
+    whole = " ".join(prompt.split())
+    if len(whole) <= _PROMPT_CHARS:
+        return whole
+    end = whole[-_PROMPT_CHARS:]
+    return "… " + (end.partition(" ")[2] or end)
 
 
 def _box(title: str, tip: str) -> tuple[QPlainTextEdit, QWidget]:

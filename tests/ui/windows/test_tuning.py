@@ -451,6 +451,17 @@ def test_a_sample_that_is_looked_at_stays_when_newer_ones_come(tuner: Tuner) -> 
     assert running._samples._tuned.toPlainText() == "dark."
 
 
+def test_a_long_prompt_is_shown_by_its_last_whole_words(tuner: Tuner) -> None:
+    prompt = "It snowed on the harbour and nobody came. " * 9 + "It was"
+    tuner.running("Winter", *BEGAN, Sampled(9, prompt, " dark.", " nine."))
+    running = tuner.opens().running
+    tuner.house.waits(lambda: running._samples._tuned.toPlainText() == "nine.")
+    shown = running._samples._prompt.text()
+    assert shown.endswith("nobody came. It was”")
+    first = shown.removeprefix("After “… ").split()[0]
+    assert first in prompt.split()
+
+
 def test_it_is_paused_gone_on_with_finished_and_stopped(tuner: Tuner) -> None:
     run = tuner.running("Winter", *BEGAN, step(1))
     running = tuner.opens().running
