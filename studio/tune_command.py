@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 from studio.tuning import TuningError
 
 if TYPE_CHECKING:
-    from studio.tuning.events import Event
+    from studio.tuning.events import Event, Following
     from studio.tuning.run import Run
 
 _LOOK_EVERY_S = 0.3
 _GONE_AFTER_S = 5.0
+_BEGINS_WITHIN_S = 60.0
+"""On a slow disk the first word takes as long."""
+_FIXED = (
+    "base", "preset", "control", "held_out", "weights", "loss_weight", "minutes", "passes", "rank",
+    "learning_rate", "seed", "quick_report",
+)  # fmt: skip
+"""What is asked for once, when a tuning is begun."""
 
 
 class NotATuning(TuningError):
@@ -82,11 +89,18 @@ def run(options: argparse.Namespace) -> int:
     home = adapters_home(Places.of_user())
     if options.texts[0] == "report":
         return _print_report(home, options)
+    if options.html:
+        raise NotATuning("--html goes with a report: lamplight tune report NAME --html FILE.")
     if sentence := missing():
         raise TuningError(sentence)
     from studio.tuning.run import Run
 
     if options.resume:
+        values = {name: getattr(options, name) for name in _FIXED}
+        changed = [n for n, v in values.items() if not (v is None or v is False or v in ([], ()))]
+        if changed:
+            given = ", ".join("--" + name.replace("_", "-") for name in changed)
+            raise NotATuning(f"--resume goes on with what was asked for before. Leave out {given}.")
         tuning = _begun(home, options)
         if tuning.report:
             raise NotATuning(f"‘{tuning.folder.name}’ is done. Its report: lamplight tune report.")
@@ -173,18 +187,19 @@ def _follow(tuning: Run, *, as_json: bool, from_now: bool) -> int:
         if not as_json and before:
             print(f"Going on with ‘{tuning.folder.name}’.", file=sys.stderr)
     shown = _Shown(sys.stderr.isatty())
-    silent_s = time.monotonic()
+    silent_s, heard = time.monotonic(), False
     try:
         while True:
             for told in following.events():
-                silent_s = time.monotonic()
+                silent_s, heard = time.monotonic(), True
                 if as_json:
                     print(to_line(told.event, told.at_s), end="", flush=True)
                 else:
                     shown.show(told.event)
                 if isinstance(told.event, LAST):
                     return _ended(tuning, told.event, as_json=as_json)
-            if time.monotonic() - silent_s > _GONE_AFTER_S and not tuning.is_running:
+            patience_s = _GONE_AFTER_S if heard else _BEGINS_WITHIN_S
+            if time.monotonic() - silent_s > patience_s and not tuning.is_running:
                 raise TuningError(
                     f"The training was ended from outside, perhaps for want of memory. Go on with "
                     f"--resume; {tuning.folder / EVENTS} holds what it told."
@@ -194,14 +209,28 @@ def _follow(tuning: Run, *, as_json: bool, from_now: bool) -> int:
         shown.close()
         tuning.tell("stop")
         print("Stopping…", file=sys.stderr)
-        while tuning.is_running:
-            time.sleep(_LOOK_EVERY_S)
-        last = next((t.event for t in following.events() if isinstance(t.event, Finished)), None)
-        if last:
+        last = _last_word(tuning, following, begun=heard)
+        if isinstance(last, Finished):
             return _ended(tuning, last, as_json=as_json)
         name = tuning.folder.name
         print(f"Stopped. Go on with: lamplight tune --resume {name!r}", file=sys.stderr)
         return 130
+
+
+def _last_word(tuning: Run, following: Following, *, begun: bool) -> Event | None:
+    """What the process tells last; None if it ends without. It may not even have `begun` yet."""
+    from studio.tuning.events import LAST
+
+    since_s = time.monotonic()
+    while True:
+        gone = not tuning.is_running
+        for told in following.events():
+            begun = True
+            if isinstance(told.event, LAST):
+                return told.event
+        if gone and (begun or time.monotonic() - since_s > _BEGINS_WITHIN_S):
+            return None
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _ended(tuning: Run, last: Event, *, as_json: bool) -> int:
@@ -225,6 +254,7 @@ class _Shown:
         self._make = tqdm
         self._bar: tqdm[Any] | None = None
         self._doing = ""
+        self._told_share = 0
 
     def show(self, event: Event) -> None:
         from studio.tuning import events as e
@@ -232,16 +262,20 @@ class _Shown:
         match event:
             case e.Doing(what=what, words=words):
                 if what != self._doing:
-                    self._doing = what
+                    self._doing, self._told_share = what, 0
                     self._say(
                         {"texts": "Reading the texts…", "report": "Measuring…"}.get(what, words)
                     )
+                if what == "report" and (tenth := int(10 * event.share)) > self._told_share:
+                    self._told_share = tenth
+                    self._say(f"  {10 * tenth}%: {words}")
             case e.Planned() if self._bar is None:
-                minutes = event.seconds / 60
+                minutes = max(1, round(event.seconds / 60))
                 self._say(
-                    f"About {minutes:,.0f} minutes, {event.n_tokens:,} tokens "
-                    f"({event.passes:.2g} passes), {event.memory_bytes / 1e9:.1f} GB of memory, "
-                    f"{event.precision} on {event.device}."
+                    f"About {minutes:,} minute{'' if minutes == 1 else 's'}, "
+                    f"{event.n_tokens:,} tokens ({event.passes:.2g} passes), "
+                    f"{event.memory_bytes / 1e9:.1f} GB of memory, {event.precision} "
+                    f"on {event.device}."
                 )
                 if self._in_terminal:
                     self._bar = self._make(total=event.n_steps, unit="step", file=sys.stderr)
@@ -291,7 +325,12 @@ def _print_report(home: Path, options: argparse.Namespace) -> int:
     if options.html:
         from studio.tuning.report.page import as_html
 
-        options.html.write_text(as_html(_report(tuning)), "utf-8")
+        try:
+            options.html.write_text(as_html(_report(tuning)), "utf-8")
+        except OSError as error:
+            raise NotATuning(
+                f"‘{options.html}’ can't be written ({error.strerror}). Choose another place."
+            ) from error
         print(f"Saved as {options.html}.")
         return 0
     print(_report_text(tuning))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -69,11 +70,39 @@ def test_a_tuning_is_stopped_gone_on_with_and_reported(
     lamplight("tune", "report", "My story", "--html", str(page), env=env)
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
 
+    nowhere = lamplight("tune", "report", "My story", "--html", "/none/a.html", env=env)
+    assert nowhere.returncode == 2
+    assert nowhere.stderr.startswith("lamplight: ‘/none/a.html’ can't be written (No such file")
+
     again = lamplight(*words, env=env)
     assert again.returncode == 1
     assert again.stderr.strip() == (
         "lamplight: There is a tuning ‘My story’ already. Go on with it, or choose another name."
     )
+
+
+@pytest.mark.slow
+def test_a_stop_before_it_has_begun_is_heard(
+    words: list[str], env: dict[str, str | None], tmp_path: Path
+) -> None:
+    begun = subprocess.Popen(
+        [sys.executable, "-m", "studio", *words, "--passes", "50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **{k: v for k, v in env.items() if v}},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    run = tmp_path / "data/lamplight/adapters/My story"
+    while not (run / "log.txt").exists():  # its process is being started
+        time.sleep(0.01)
+    time.sleep(0.1)
+    begun.send_signal(signal.SIGINT)
+    _, said = begun.communicate(timeout=100)
+    assert begun.returncode == 130, said
+    told = (run / "events.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(told[-1])["event"] == "stopped"
+    assert not (run / "train.npz").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,6 +114,8 @@ def test_a_tuning_is_stopped_gone_on_with_and_reported(
         (["tune", "report", "none"], "There is no tuning ‘none’."),
         (["tune", "report"], "Name one tuning"),
         (["tune", "--resume", "none"], "There is no tuning ‘none’."),
+        (["tune", "--resume", "a", "--minutes", "0"], "--resume goes on with what was asked for"),
+        (["tune", ".", "--html", "a.html"], "--html goes with a report: lamplight tune report"),
         (["tune", ".", "--loss-weight", "none.md=2"], "There is no file or folder ‘none.md’."),
         (["tune", ".", "--rank", "0"], "Rank is 0, but must be between 1 and 256."),
     ],

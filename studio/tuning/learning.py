@@ -22,6 +22,7 @@ from studio.tuning.events import Doing, Evaluated, Event, Finish, Noted, Planned
 from studio.tuning.hidden import HiddenStates
 from studio.tuning.plan import Plan
 from studio.tuning.recipe import Recipe
+from studio.tuning.run import BEST
 from studio.tuning.trainer import Trainer, learning_rate_at, run
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,9 @@ class Texts:
 class Learning:
     """Trains until the end, the time limit, or no more gain; tells what happens by `tell`.
 
-    `breathe` is called between layers: it may stand still, and end the training by raising. It
-    answers how long it stood still, in seconds.
+    `breathe` is called between layers: it may stand still, and end the training by raising.
+    `stood_still_s` tells how long that was so far, in seconds, and `spent_s` how long all was, that
+    included.
     """
 
     def __init__(
@@ -73,7 +75,8 @@ class Learning:
         texts: Texts,
         *,
         tell: Callable[[Event], None],
-        breathe: Callable[[], float],
+        breathe: Callable[[], None],
+        stood_still_s: Callable[[], float],
         sample: Callable[[Trainer, Progress], None],
         spent_s: float,
     ) -> None:
@@ -84,9 +87,9 @@ class Learning:
         self._plan = chosen
         self._texts = texts
         self._tell = tell
-        self._breathe_outside = breathe
+        self._breathe = breathe
+        self._stood_still_s = stood_still_s
         self._sample = sample
-        self._stood_still_s = 0.0
         self._begun_s = time.monotonic() - spent_s
         self._order = np.array(order(texts.n_passes.tolist(), recipe.seed), np.int64)
         self._rates: list[tuple[int, float]] = []
@@ -123,6 +126,7 @@ class Learning:
                 raise TuningError(
                     "Nothing was learned yet, so there is nothing to finish. Go on for a while."
                 ) from error
+            self._save(progress)  # the evaluation may be stopped
             if progress.step > progress.best_step:
                 self._evaluate(progress, kept_held_out)
         except DeviceLost:
@@ -134,6 +138,13 @@ class Learning:
         best = self._best_file()
         if best.exists():
             self.trainer.put(checkpoints.load_adapters(best))
+        if progress.best_nats >= progress.base_nats:
+            self._tell(
+                Noted(
+                    "On the held-out text the model never got better than the base is. The report "
+                    "tells what the adapter is worth; a lower learning rate may do better."
+                )
+            )
         return progress
 
     def _train(
@@ -141,13 +152,13 @@ class Learning:
     ) -> None:
         saved_s = time.monotonic()
         for step in self._steps_after(progress.step, progress):
-            begin, still = time.monotonic(), self._stood_still_s
+            begin, still = time.monotonic(), self._stood_still_s()
             share = progress.step / max(1, progress.n_steps)
             rate = learning_rate_at(share, self._recipe.warm_up)
             stepped = self._computed(
                 partial(self.trainer.step, self._texts.train, step, rate, kept)
             )
-            seconds = time.monotonic() - begin - (self._stood_still_s - still)
+            seconds = time.monotonic() - begin - (self._stood_still_s() - still)
             progress.step += 1
             progress.n_tokens += stepped.n_tokens
             progress.losses.append(stepped.nats)
@@ -251,9 +262,9 @@ class Learning:
                 return seconds / sum(row.n_tokens for row in step)
 
     def _differentiated(self, step: Sequence[Row], kept: HiddenStates | None) -> float:
-        begin, still = time.monotonic(), self._stood_still_s
+        begin, still = time.monotonic(), self._stood_still_s()
         self.trainer.differentiate(self._texts.train, step, kept)
-        return time.monotonic() - begin - (self._stood_still_s - still)
+        return time.monotonic() - begin - (self._stood_still_s() - still)
 
     def _computed(self, work: Callable[[], Any]) -> Any:
         """`work`, done; once more with less at a time if the memory was not enough."""
@@ -358,7 +369,7 @@ class Learning:
         )
 
     def _spent_s(self) -> float:
-        return time.monotonic() - self._begun_s - self._stood_still_s
+        return time.monotonic() - self._begun_s - self._stood_still_s()
 
     # -- the parts ------------------------------------------------------------------------------
 
@@ -405,16 +416,13 @@ class Learning:
             layer.register_forward_pre_hook(forward)
             layer.register_forward_hook(backward)
 
-    def _breathe(self) -> None:
-        self._stood_still_s += self._breathe_outside()
-
     def _save(self, progress: Progress) -> None:
         progress.seconds = self._spent_s()
         checkpoints.save(self._folder / "checkpoints", self.trainer.state(), progress)
         self._tell(Saved(progress.step))
 
     def _best_file(self) -> Path:
-        return self._folder / "best.safetensors"
+        return self._folder / BEST
 
 
 def _is_lost(error: BaseException) -> bool:

@@ -51,21 +51,21 @@ def plan(base: BaseModel, recipe: Recipe) -> Plan:
     Half precision on a processor only where it is measured to pay: those with AVX512-BF16 or AMX
     compute twice to three times as fast with it, others many times slower.
     """
-    device = _device()
+    here = device()
     precision = recipe.precision
     if precision == "auto":
-        precision = "bfloat16" if device == "cuda" or _half_pays(base) else "float32"
+        precision = "bfloat16" if here == "cuda" or _half_pays(base) else "float32"
     upper = max(1, round(base.n_layers * recipe.share_of_layers))
     layers = range(base.n_layers - upper, base.n_layers)
-    free = free_bytes(device)
-    _refuse_loading(base, device)
+    free = free_bytes(here)
+    _refuse_loading(base, here)
     ways = [(recipe.row_tokens, False), (recipe.n_ctx, False), (recipe.n_ctx, True)]
     if recipe.checkpointing == "on":
         ways = [(recipe.row_tokens, True), (recipe.n_ctx, True)]
     elif recipe.checkpointing == "off":
         ways = ways[:2]
     precisions = [precision]
-    if device == "cuda" and recipe.precision == "auto":
+    if here == "cuda" and recipe.precision == "auto":
         precisions.append("4-bit")
     needed = 0
     for kind in precisions:
@@ -74,7 +74,7 @@ def plan(base: BaseModel, recipe: Recipe) -> Plan:
                 base, recipe, kind, len(layers), row_tokens, checkpointing=checkpointing
             )
             if needed < _HEADROOM * free:
-                return Plan(device, kind, layers, row_tokens, checkpointing, needed)
+                return Plan(here, kind, layers, row_tokens, checkpointing, needed)
     raise PlanError(
         f"Tuning ‘{base.path.name}’ takes about {needed / 1e9:.1f} GB of memory, and "
         f"{free / 1e9:.1f} GB are free. Close other programs, or choose a smaller model."
@@ -105,7 +105,8 @@ def require_disk(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def _device() -> str:
+def device() -> str:
+    """What there is to compute on, as PyTorch calls it."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -124,7 +125,7 @@ def _refuse_loading(base: BaseModel, device: str) -> None:
 
 def _half_pays(base: BaseModel) -> bool:
     """Whether products in bfloat16 are faster on this processor; takes a tenth of a second."""
-    if _device() != "cpu":
+    if device() != "cpu":
         return False
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):

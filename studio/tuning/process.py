@@ -14,11 +14,11 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import filelock
 import numpy as np
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     import torch
 
     from studio.tuning.checkpoints import Progress as TrainingProgress
+    from studio.tuning.plan import Plan
     from studio.tuning.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ _PARITY_TOKENS = 300
 _SAMPLE_TOKENS = 80
 _PROMPT_WORDS = 40
 _N_CTX = 4096
+_PLAN = "plan.json"
 
 
 class _Told(Exception):
@@ -166,11 +168,12 @@ class _Work:
         self._tell = tell
         self._job: Job = run.job
         self._hold = Hold(run.folder.parent / runs.HOLD)
-        self._commands = Following(run.folder / runs.COMMANDS, from_end=True)
+        self._commands = Following(run.folder / runs.COMMANDS)
         self._looked_s = 0.0
         self._read_told_s = 0.0
         self._paused = False
         self._training = False
+        self._stood_still_s = 0.0
         self._begun_s = time.monotonic()
 
     def work(self) -> str:
@@ -185,6 +188,7 @@ class _Work:
         kept = Kept.read(self._folder)
         if self._run.adapter is None:
             self._learn(base, kept)
+        self._clear_up()
         if self._run.report is None:
             self._report(kept)
         return Report.from_json((self._folder / runs.REPORT).read_text("utf-8")).verdict
@@ -226,11 +230,11 @@ class _Work:
     def _learn(self, base: BaseModel, kept: Kept) -> None:
         """Train, and make the adapter."""
         # PyTorch takes seconds to load, and only this needs it.
-        from studio.tuning import learning, plan, weights
+        from studio.tuning import learning, weights
 
         job = self._job
         self._tell(Doing("model", 0.0, f"Reading {base.path.name}"))
-        chosen = plan.plan(base, job.recipe)
+        chosen = self._planned(base)
         train = Documents.load(self._folder / runs.TRAIN_TOKENS)
         held_out = Documents.load(self._folder / runs.HELD_OUT_TOKENS)
         model = weights.load(base, job.weights)
@@ -249,6 +253,7 @@ class _Work:
             texts,
             tell=self._tell,
             breathe=self._breathe,
+            stood_still_s=lambda: self._stood_still_s,
             sample=self._sampler(base, kept),
             spent_s=time.monotonic() - self._begun_s,
         )
@@ -256,8 +261,27 @@ class _Work:
         learned.work()
         self._training = False
         self._make_adapter(base, learned.trainer, before, tokens)
-        shutil.rmtree(self._folder / "hidden", ignore_errors=True)
-        shutil.rmtree(self._folder / "checkpoints", ignore_errors=True)
+
+    def _clear_up(self) -> None:
+        """Remove what only the training needed."""
+        for folder in ("hidden", "checkpoints"):
+            shutil.rmtree(self._folder / folder, ignore_errors=True)
+        (self._folder / runs.BEST).unlink(missing_ok=True)
+        (self._folder / _PLAN).unlink(missing_ok=True)
+
+    def _planned(self, base: BaseModel) -> Plan:
+        """The plan of before, as far as the losses depend on it, or a new one."""
+        from studio.tuning import plan
+
+        kept, recipe = self._folder / _PLAN, self._job.recipe
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            before = json.loads(kept.read_text("utf-8"))
+            if before["device"] == plan.device():
+                recipe = replace(recipe, precision=before["precision"])
+        chosen = plan.plan(base, recipe)
+        text = json.dumps({"device": chosen.device, "precision": chosen.precision})
+        replace_file(kept, [text.encode()], permissions=PRIVATE_FILE)
+        return chosen
 
     def _passes_of(self, documents: Documents, kept: Kept) -> NDArray[np.float64]:
         recipe = self._job.recipe
@@ -402,15 +426,15 @@ class _Work:
         if not paths:
             paths = [path for _, path in books_in(self._run.folder.parent / runs.CONTROLS)]
         found = []
-        for path in find_texts(paths) if paths else []:
+        for given in paths:
             self._breathe()
             try:
-                work = read_work(path)
-            except TextsError as error:
+                for path in find_texts([given]):
+                    work = read_work(path)
+                    text = "\n\n".join(chapter.text for chapter in work.chapters)
+                    found.append(Control(work.title, text))
+            except TextsError as error:  # such as one that is gone by now
                 self._tell(Noted(str(error)))
-            else:
-                text = "\n\n".join(chapter.text for chapter in work.chapters)
-                found.append(Control(work.title, text))
         return found
 
     # -- the engine -----------------------------------------------------------------------------
@@ -419,36 +443,44 @@ class _Work:
         return EngineClient(log_path=self._folder / "engine.log")
 
     def _load_options(self) -> LoadOptions:
-        # What was measured at the desk: here other work would be measured with it.
-        memo = self._run.folder.parent.parent / "threads.json"
+        # What was measured at the desk, in a copy: what is measured here, behind all other work, is
+        # not for the desk.
+        memo = self._folder / "threads.json"
+        if not memo.exists():
+            with contextlib.suppress(OSError):
+                shutil.copyfile(self._folder.parent.parent / "threads.json", memo)
         return LoadOptions(self._job.base, n_ctx=_N_CTX, threads_memo=memo)
 
     # -- being told -----------------------------------------------------------------------------
 
-    def _breathe(self) -> float:
-        """Let the writer go first, and see whether something is to be done; seconds stood still.
+    def _breathe(self) -> None:
+        """Let the writer go first, and see whether something is to be done.
 
         Raises `_Told` and `Finish`.
         """
-        now = time.monotonic()
-        if now - self._looked_s < _LOOK_EVERY_S:
-            return 0.0
+        if time.monotonic() - self._looked_s < _LOOK_EVERY_S:
+            return
         self._listen()
-        stood = 0.0
         if self._hold.left_s() > 0:
-            self._tell(Standing("writer"))
-            stood += self._hold.wait(self._is_to_stop)
-            self._tell(Standing(""))
+            with self._standing("writer"):
+                self._hold.wait(self._is_to_stop)
         if self._paused:
-            begin = time.monotonic()
-            self._tell(Standing("asked"))
-            while self._paused:
-                time.sleep(_LOOK_EVERY_S)
-                self._listen()
-            self._tell(Standing(""))
-            stood += time.monotonic() - begin
+            with self._standing("asked"):
+                while self._paused:
+                    time.sleep(_LOOK_EVERY_S)
+                    self._listen()
         self._looked_s = time.monotonic()
-        return stood
+
+    @contextlib.contextmanager
+    def _standing(self, why: Literal["writer", "asked"]) -> Iterator[None]:
+        """Tell that it stands still, and count how long, whatever ends it."""
+        begin = time.monotonic()
+        self._tell(Standing(why))
+        try:
+            yield
+        finally:
+            self._stood_still_s += time.monotonic() - begin
+            self._tell(Standing(""))
 
     def _is_to_stop(self) -> bool:
         """For those who ask, rather than breathe: ends by raising, as `_breathe` does."""
@@ -464,6 +496,7 @@ class _Work:
             if do == "stop":
                 raise _Told
             if do == "finish" and self._training:
+                self._paused = False
                 raise Finish
             if do in ("pause", "go on"):
                 self._paused = do == "pause"

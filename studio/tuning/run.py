@@ -16,6 +16,7 @@ No PyTorch here: this is what a window and the command line know of a run.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -34,6 +35,7 @@ from studio.tuning.events import Do, Following
 from studio.tuning.recipe import Recipe
 
 JOB, EVENTS, COMMANDS, LOCK = "job.json", "events.jsonl", "commands.jsonl", "running.lock"
+BEST = "best.safetensors"
 TRAIN_TOKENS, HELD_OUT_TOKENS = "train.npz", "held-out.npz"
 TEXTS, CONTROLS, MEASURED = "texts.json", "controls", "measured.jsonl"
 ADAPTER, PEFT, REPORT, REPORT_PAGE = "adapter.gguf", "peft", "report.json", "report.html"
@@ -119,11 +121,15 @@ class Run:
         folder = home / folder_name(job.name)
         if folder.exists() and Run(folder).is_barren:
             Run(folder).remove()
+        run = Run(folder)
         try:
             private_folder(home)
             folder.mkdir(mode=0o700)
-            run = Run(folder)
-            run.put(job)
+            try:
+                run.put(job)
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         except FileExistsError as error:
             raise RunError(
                 f"There is a tuning ‘{job.name}’ already. Go on with it, or choose another name."
@@ -199,6 +205,9 @@ class Run:
         """Start a process that begins, or goes on, and outlives this one. Raises `RunError`."""
         if self.is_running:
             raise RunError(f"‘{self.folder.name}’ is being worked on already.")
+        # What another process was told; what comes from now on is for this one.
+        with contextlib.suppress(OSError):
+            (self.folder / COMMANDS).unlink()
         command = [sys.executable, "-P", "-m", "studio.tuning.process", str(self.folder)]
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
@@ -263,6 +272,6 @@ def folder_name(name: str) -> str:
     kept = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "-", name.strip()).strip(". ")
     if not kept.strip("-") or len(kept.encode()) > 120:
         raise RunError("Give the tuning a name of one letter to a hundred.")
-    # Names that Windows keeps for devices.
-    of_device = re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", kept.split(".")[0])
-    return f"{kept}-" if of_device else kept
+    # Names that Windows keeps for devices, and the folder of texts by others.
+    taken = re.fullmatch(rf"(?i)con|prn|aux|nul|com\d|lpt\d|{CONTROLS}", kept.split(".")[0])
+    return f"{kept}-" if taken else kept

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from peft import PeftModel
 from transformers import PreTrainedModel
 
-from studio.tuning import lora
+from studio.tuning import TuningError, lora
 from studio.tuning.documents import Documents, Row
 from studio.tuning.hidden import HiddenStates, LowerLayersDone
 from studio.tuning.loss import MASKED, weighted_nats
@@ -27,6 +27,10 @@ from studio.tuning.recipe import Recipe
 _FILLED_TO = 64
 """oneDNN makes, and keeps, a program for each length of a row that it meets in bfloat16: with rows
 of any length, 200 MB an update."""
+
+
+class Diverged(TuningError):
+    """The loss is no number any more."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,15 @@ class Trainer:
     ) -> Stepped:
         """Learn from these rows, with a share `rate` (0 to 1) of the highest learning rate.
 
-        `breathe` is called between rows. What it raises leaves the adapters as they were.
+        `breathe` is called between rows. What it raises leaves the adapters as they were, and so
+        does `Diverged`.
         """
         nats = self.differentiate(documents, rows, kept, breathe)
         if not math.isfinite(nats):
-            raise FloatingPointError(f"a loss of {nats}")
+            raise Diverged(
+                "The training came apart: its loss is no number any more. Begin again with a lower "
+                f"learning rate than {self._recipe.learning_rate:g}."
+            )
         torch.nn.utils.clip_grad_norm_(self._weights, self._recipe.clip)
         learning_rate = self._recipe.learning_rate * rate
         for group in self._optimizer.param_groups:

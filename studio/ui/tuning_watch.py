@@ -139,8 +139,11 @@ class Watch(QObject):
         self._timer.setInterval(AT_REST_MS if self.phase is Phase.STOPPED else LOOK_MS)
         if self.phase is Phase.FINISHED:
             self._timer.stop()
-        if (self.asked == "pause" and self.paused) or (
-            self.asked == "go on" and not self.state.standing
+        doing = self.state.doing
+        if (
+            (self.asked == "pause" and self.paused)
+            or (self.asked == "go on" and not self.state.standing)
+            or (self.asked == "finish" and doing is not None and doing.what != "training")
         ):
             self.asked = None
         if told or before != (self.phase, self.asked):

@@ -16,6 +16,7 @@ import pytest
 from studio.library import DefaultModel
 from studio.library.adapters import BASE_HASH
 from studio.tuning import checkpoints, process
+from studio.tuning import run as runs
 from studio.tuning.courtesy import Hold
 from studio.tuning.events import (
     LAST,
@@ -163,8 +164,8 @@ def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
     report = Report.from_json((killed.folder / "report.json").read_text("utf-8"))
     assert end.sentence == report.verdict
     _wait_for(lambda: not killed.is_running)
-    assert not (killed.folder / "checkpoints").exists()
-    assert not (killed.folder / "measured.jsonl").exists()
+    left = {each.name for each in killed.folder.iterdir()}
+    assert not left & {"checkpoints", "best.safetensors", "measured.jsonl", "plan.json", "hidden"}
 
 
 def _is_report(event: Event) -> bool:
@@ -207,15 +208,22 @@ def test_a_run_stands_still_stops_goes_on_and_finishes_when_it_is_told(
     assert len(watched.all(Stepped)) == steps
 
     watched.until(lambda event: isinstance(event, Stepped))
+    run.tell("pause")
+    watched.until(lambda event: event == Standing("asked"))
+    time.sleep(3.0)
     run.tell("stop")
     assert isinstance(watched.end(), Stopped)
     _wait_for(lambda: not run.is_running)
+    whole_s = watched.told[-1].at_s - watched.told[0].at_s
+    assert _seconds_spent(run) < whole_s - 5.5, "what it stood still is no work"
     last = max(_losses(watched))
 
     run.start()
     step = watched.until(lambda event: isinstance(event, Stepped))
     assert isinstance(step, Stepped)
     assert step.step == last + 1
+    run.tell("pause")
+    watched.until(lambda event: event == Standing("asked"))
     run.tell("finish")
     watched.until(_is_report)
     assert run.adapter is not None
@@ -224,6 +232,13 @@ def test_a_run_stands_still_stops_goes_on_and_finishes_when_it_is_told(
     _wait_for(lambda: not run.is_running)
     run.remove()
     assert Run.all(run.folder.parent) == []
+
+
+def _seconds_spent(run: Run) -> float:
+    """Of work, as the newest checkpoint has it."""
+    found = checkpoints.newest(run.folder / "checkpoints")
+    assert found is not None
+    return found[1].seconds
 
 
 # -- what is refused, in this process ------------------------------------------------------------
@@ -299,6 +314,35 @@ def test_a_full_disk_costs_a_sentence_and_nothing_that_was_learned(
     assert found[1].step > 0
 
 
+def test_a_loss_that_is_no_number_names_the_learning_rate(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.tuning.trainer import Trainer
+
+    monkeypatch.setattr(Trainer, "differentiate", lambda *_: float("nan"))
+    _, watched = _worked_on(job, _home(tmp_path))
+    assert "Begin again with a lower learning rate than 0.01" in _failure(watched)
+
+
+def test_a_control_text_that_is_gone_by_now_is_noted(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def report(*_: object, controls: list[object], **__: object) -> Report:
+        given.extend(controls)
+        raise ReportError("No report here.")
+
+    monkeypatch.setattr(process, "make_report", report)
+    kept = job.controls[0]
+    gone = replace(job, controls=(tmp_path / "gone.md", kept))
+    _, watched = _worked_on(gone, _home(tmp_path))
+    assert _failure(watched) == "No report here."
+    assert len(given) == 1
+    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    assert any("gone.md" in note for note in notes)
+
+
 @pytest.mark.slow
 def test_memory_that_is_short_means_less_at_a_time(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -369,6 +413,20 @@ def test_a_name_is_taken_once_and_must_be_one(job: Job, tmp_path: Path) -> None:
         Run.named(home, "Yours")
     inside = Run.begin(home, replace(job, name="../a/b"))
     assert inside.folder.parent == home
+    assert Run.begin(home, replace(job, name="Controls")).folder.name == "Controls-"
+
+
+def test_a_disk_that_is_full_at_the_start_leaves_the_name_free(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "replace_file", full)
+        with pytest.raises(RunError, match="No space left"):
+            Run.begin(_home(tmp_path), job)
+    assert Run.begin(_home(tmp_path), job).job == job
 
 
 def test_a_damaged_job_is_told(job: Job, tmp_path: Path) -> None:

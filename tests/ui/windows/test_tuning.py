@@ -477,6 +477,9 @@ def test_it_is_paused_gone_on_with_finished_and_stopped(tuner: Tuner) -> None:
     tuner.clicks(running, "Finish now")
     assert not running._stop.isEnabled(), "it is told once"
     tuner.house.waits(lambda: tuner.commands(run) == ["pause", "go on", "finish"])
+    tuner.tells(run, Doing("report", 0.1, "Reading"))
+    tuner.house.waits(running._stop.isEnabled)
+    assert "Measuring" in running._now.text() or "Reading" in running._now.text()
 
 
 def test_it_says_quietly_that_it_waits_for_the_writer(tuner: Tuner) -> None:
