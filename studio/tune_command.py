@@ -127,12 +127,15 @@ def _begun(home: Path, options: argparse.Namespace) -> Run:
 
 def _weighed(given: str) -> tuple[Path, float]:
     """A text and its loss weight. Raises `argparse.ArgumentTypeError`."""
+    from studio.tuning.run import LEAST_LOSS_WEIGHT, MOST_LOSS_WEIGHT
+
     path, _, number = given.rpartition("=")
     with contextlib.suppress(ValueError):
-        if path and 0.1 <= float(number) <= 10:
+        if path and LEAST_LOSS_WEIGHT <= float(number) <= MOST_LOSS_WEIGHT:
             return Path(path), float(number)
     raise argparse.ArgumentTypeError(
-        f"{given}: write the text, =, and a number from 0.1 to 10, such as novel.md=2"
+        f"{given}: write the text, =, and a number from {LEAST_LOSS_WEIGHT:g} to "
+        f"{MOST_LOSS_WEIGHT:g}, such as novel.md=2"
     )
 
 

@@ -53,12 +53,10 @@ class Hold:
         left = until - self._clock()
         return left if 0 < left < _AT_MOST_S else 0.0
 
-    def wait(self, stop: Callable[[], bool] = lambda: False) -> float:
-        """Stand still as long as is asked, or until `stop`; how long it took, in seconds."""
-        begin = time.monotonic()
+    def wait(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Stand still as long as is asked, or until `stop`."""
         while self.left_s() > 0 and not stop():
             time.sleep(_LOOK_EVERY_S)
-        return time.monotonic() - begin
 
     def close(self) -> None:
         """Let the file go; it stays."""

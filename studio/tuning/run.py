@@ -8,6 +8,7 @@
       train.npz  held-out.npz                              as tokens
       checkpoints/        two, to go on from               hidden/  what lower layers made
       peft/               the best adapter, for PyTorch    adapter.gguf   for llama.cpp
+      best.safetensors    the best so far              plan.json  what a later process must keep to
       measured.jsonl                                       of a report that is being made
       report.json  report.html
 
@@ -39,6 +40,8 @@ BEST = "best.safetensors"
 TRAIN_TOKENS, HELD_OUT_TOKENS = "train.npz", "held-out.npz"
 TEXTS, CONTROLS, MEASURED = "texts.json", "controls", "measured.jsonl"
 ADAPTER, PEFT, REPORT, REPORT_PAGE = "adapter.gguf", "peft", "report.json", "report.html"
+LEAST_LOSS_WEIGHT, MOST_LOSS_WEIGHT = 0.1, 10.0
+"""How much less, or more, a mistake on one text may count."""
 HOLD = ".hold"
 """In the folder of all runs: see `studio.tuning.courtesy`."""
 _VERSION = 1

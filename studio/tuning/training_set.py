@@ -87,7 +87,6 @@ def keep(
         "held_out": _passages(prepared.validation),
         "report": _passages(prepared.report),
         "n_words": [work.n_words for work in prepared.train],
-        "report_is_held_out": prepared.figures.report_is_validation,
     }
     text = json.dumps(kept, ensure_ascii=False)
     replace_file(folder / TEXTS, [text.encode()], permissions=PRIVATE_FILE)

@@ -21,13 +21,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.tuning.run import LEAST_LOSS_WEIGHT, MOST_LOSS_WEIGHT
 from studio.ui.background import in_background
 from studio.ui.tuning_parts import Buttons, Complaint, button
 
 _LINES = 5
 _WORDS, _WEIGHT = 1, 2
 """Columns."""
-_LEAST_WEIGHT, _MOST_WEIGHT = 0.1, 10.0
 _WEIGHT_TIP = (
     "How much a mistake on this text counts: 2 is twice as much as on the others. Double-click it, "
     "or press F2, to change it"
@@ -299,7 +299,7 @@ class _WeightField(QStyledItemDelegate):
         index: QModelIndex | QPersistentModelIndex,  # noqa: ARG002
     ) -> QWidget:
         field = QDoubleSpinBox(parent)
-        field.setRange(_LEAST_WEIGHT, _MOST_WEIGHT)
+        field.setRange(LEAST_LOSS_WEIGHT, MOST_LOSS_WEIGHT)
         field.setDecimals(1)
         field.setSingleStep(0.5)
         field.setFrame(False)
