@@ -197,6 +197,8 @@ class SetUp:
             steps.append(self._pip_step(section("tuning"), "Fine-tuning"))
             torch = f"{section('torch').text} {choices.torch_index}"
             steps.append(Step("torch", torch, self._get_torch))
+            if choices.cuda:
+                steps.append(self._pip_step(section("cuda"), "Training in 4 bits"))
         if "test" in self.groups:
             steps.append(self._pip_step(section("test"), "Tools to test with"))
         if "gemma" in self.groups:

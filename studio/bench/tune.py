@@ -1,5 +1,8 @@
 """Tuning: speed and memory against what else there is, and what half an hour of it brings.
 
+Speed and memory are in 32-bit floats, which every processor can; on a graphics card in 16 bits, and
+in 4 bits in rows of their own.
+
 The writer is one that no setting was chosen on. The long rows share one training of thirty minutes,
 made by the very process that the panel starts.
 """
@@ -43,6 +46,8 @@ _CONTROLS = (
 _SPEED_TRAINER = "tokens/s, of transformers' Trainer and peft"
 _SPEED_LOOP = "tokens/s, of a plain peft loop on full blocks"
 _MEMORY = "peak memory, of transformers' Trainer and peft"
+_GPU = " (GPU, 4 bits)"
+"""The rows of a graphics card, besides those in the precision that is chosen there."""
 _QUICK = "held-out gain of top layers alone, of all layers in the same time"
 _PERPLEXITY = "perplexity of an unseen book after 30 minutes, of the base's"
 _PERSONAL = "the same, of three control authors'"
@@ -52,10 +57,16 @@ _KL_FULL = "nats between llama.cpp and PEFT with the adapter, f16 base"
 _KL_DEFAULT = "nats between llama.cpp and PEFT with the adapter, of those without, default base"
 _RESUMED = "largest difference of a loss after kill -9 and going on"
 
+_Ways = Mapping[str, Mapping[str, float]]
+"""For each way to train, its "tokens/s" and its "peak" of memory in bytes."""
+
 ROWS = [
     Row(_SPEED_TRAINER, "x", 1.5, "higher"),
     Row(_SPEED_LOOP, "x", 0.9, "higher"),
     Row(_MEMORY, "x", 0.6),
+    Row(_SPEED_TRAINER + _GPU, "x", 1.5, "higher"),
+    Row(_SPEED_LOOP + _GPU, "x", 0.9, "higher"),
+    Row(_MEMORY + _GPU, "x", 0.6),
     Row(_RESUMED, "nats", 1e-5),
     Row(_PERPLEXITY, "x", 0.8),
     Row(_PERSONAL, "x", 0.95),
@@ -92,13 +103,25 @@ class _Bench:
     # -- speed and memory -----------------------------------------------------------------------
 
     @cached_property
-    def ways(self) -> Mapping[str, Mapping[str, float]]:
+    def ways(self) -> _Ways:
+        from studio.tuning import plan
+
+        return self._ways("bfloat16" if plan.device() == "cuda" else "float32")
+
+    @cached_property
+    def ways_in_4_bits(self) -> _Ways | None:
+        """None without a graphics card that can."""
+        from studio.tuning import plan
+
+        return self._ways("4-bit") if plan.device() == "cuda" else None
+
+    def _ways(self, precision: str) -> _Ways:
         """Each way to train, in a process of its own, one after the other, twice."""
         seconds = 20 if self.quick else 90
         found: dict[str, list[dict[str, float]]] = {}
         for _ in range(1 if self.quick else 2):
             for way in ("trainer", "loop", "ours"):
-                found.setdefault(way, []).append(self._way(way, seconds))
+                found.setdefault(way, []).append(self._way(way, seconds, precision))
         return {
             way: {
                 "tokens/s": max(each["tokens"] / each["seconds"] for each in runs),
@@ -107,11 +130,11 @@ class _Bench:
             for way, runs in found.items()
         }
 
-    def _way(self, way: str, seconds: int) -> dict[str, float]:
+    def _way(self, way: str, seconds: int, precision: str) -> dict[str, float]:
         from studio.tuning.run import ENVIRONMENT
 
         command = [sys.executable, "-P", "-m", "studio.bench.tune_once", way]
-        command += [str(self._texts(_TRAIN[1])[0]), str(seconds)]
+        command += [str(self._texts(_TRAIN[1])[0]), str(seconds), precision]
         done = subprocess.run(
             command,
             env=os.environ | ENVIRONMENT,
@@ -122,7 +145,7 @@ class _Bench:
             text=True,
         )
         answer: dict[str, float] = json.loads(done.stdout.strip().split("\n")[-1])
-        print(f"    {way}: {answer}", file=sys.stderr)
+        print(f"    {way}, {precision}: {answer}", file=sys.stderr)
         return answer
 
     # -- what it brings -------------------------------------------------------------------------
@@ -263,12 +286,16 @@ def _wait_for(run: Run, *, report: bool) -> None:
         time.sleep(0.5)
 
 
-def _speed(against: str) -> Callable[[_Bench], float]:
-    return lambda bench: bench.ways["ours"]["tokens/s"] / bench.ways[against]["tokens/s"]
+def _speed(ways: _Ways, against: str) -> float:
+    return ways["ours"]["tokens/s"] / ways[against]["tokens/s"]
 
 
-def _peak(bench: _Bench) -> float:
-    return bench.ways["ours"]["peak"] / bench.ways["trainer"]["peak"]
+def _peak(ways: _Ways) -> float:
+    return ways["ours"]["peak"] / ways["trainer"]["peak"]
+
+
+def _in_4_bits(figure: Callable[[_Ways], float]) -> Callable[[_Bench], float | None]:
+    return lambda bench: None if bench.ways_in_4_bits is None else figure(bench.ways_in_4_bits)
 
 
 def _perplexity(bench: _Bench) -> float:
@@ -322,9 +349,12 @@ def _kl_default(bench: _Bench) -> float:
 
 
 _FIGURES: Mapping[str, Callable[[_Bench], float | None]] = {
-    _SPEED_TRAINER: _speed("trainer"),
-    _SPEED_LOOP: _speed("loop"),
-    _MEMORY: _peak,
+    _SPEED_TRAINER: lambda bench: _speed(bench.ways, "trainer"),
+    _SPEED_LOOP: lambda bench: _speed(bench.ways, "loop"),
+    _MEMORY: lambda bench: _peak(bench.ways),
+    _SPEED_TRAINER + _GPU: _in_4_bits(lambda ways: _speed(ways, "trainer")),
+    _SPEED_LOOP + _GPU: _in_4_bits(lambda ways: _speed(ways, "loop")),
+    _MEMORY + _GPU: _in_4_bits(_peak),
     _RESUMED: _resumed,
     _PERPLEXITY: _perplexity,
     _PERSONAL: _personal,

@@ -1,19 +1,22 @@
 """One way to train, in a process of its own, so that its memory is its own: `python -m
-studio.bench.tune_once WAY FILE SECONDS`; prints what it took.
+studio.bench.tune_once WAY FILE SECONDS PRECISION`; prints what it took.
 
-Every way has the same model in 32-bit floats, rank, weights that are adapted, optimizer and texts.
-Only tokens of the text count, not what fills up a batch. The first update is not timed.
+Every way has the same model in the same precision, rank, weights that are adapted, optimizer and
+texts. Only tokens of the text count, not what fills up a batch. The first update is not timed. The
+memory is the process's own, or on a graphics card what PyTorch took of it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,18 +33,18 @@ from transformers import (
 from studio.engine import LoadOptions
 from studio.engine.llama import LlamaEngine
 from studio.library import DefaultModel
-from studio.tuning import weights
+from studio.tuning import plan, weights
 from studio.tuning.base import inspect
 from studio.tuning.documents import Documents, rows
-from studio.tuning.recipe import Recipe
+from studio.tuning.recipe import Precision, Recipe
 from studio.tuning.trainer import Trainer
 
 _N_CTX, _BATCH = 512, 4
-_RECIPE = Recipe(n_ctx=_N_CTX, precision="float32")
+_RECIPE = Recipe(n_ctx=_N_CTX)
 
 
 def main() -> int:
-    way, file, seconds = sys.argv[1:]
+    way, file, seconds, precision = sys.argv[1:]
     path = DefaultModel.declared().find()
     with_engine = LlamaEngine(LoadOptions(path, n_threads=2))
     text = Path(file).read_text("utf-8")
@@ -50,12 +53,19 @@ def main() -> int:
     whole = with_engine.tokenize(text[:1_000_000])
     with_engine.close()
     base = inspect(path)
-    model = weights.load(base)
-    tokens, took = {"trainer": _trainer, "loop": _loop, "ours": _ours}[way](
-        model, paragraphs, whole, float(seconds)
-    )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if sys.platform == "darwin" else 1024
+    chosen = plan.plan(base, replace(_RECIPE, precision=cast(Precision, precision)))
+    model = weights.on_device(weights.load(base), base, chosen)
+    if way == "ours":
+        tokens, took = _ours(model, paragraphs, chosen.row_tokens, float(seconds))
+    elif way == "trainer":
+        tokens, took = _trainer(model, paragraphs, float(seconds))
+    else:
+        tokens, took = _loop(model, whole, float(seconds))
+    if chosen.device == "cuda":
+        peak = torch.cuda.max_memory_allocated()
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak *= 1 if sys.platform == "darwin" else 1024
     print(json.dumps({"tokens": tokens, "seconds": took, "peak_bytes": peak}))
     return 0
 
@@ -68,7 +78,7 @@ def _lora(model: PreTrainedModel) -> Any:
 
 
 def _trainer(
-    model: PreTrainedModel, paragraphs: Sequence[list[int]], _: list[int], seconds: float
+    model: PreTrainedModel, paragraphs: Sequence[list[int]], seconds: float
 ) -> tuple[int, float]:
     """transformers' Trainer: four paragraphs a batch, filled up to the longest."""
     counted = _Counted(seconds)
@@ -93,7 +103,8 @@ def _trainer(
         logging_steps=1_000_000,
         save_strategy="no",
         report_to=[],
-        use_cpu=True,
+        use_cpu=model.device.type == "cpu",
+        bf16=model.dtype is torch.bfloat16,
         disable_tqdm=True,
         dataloader_num_workers=0,
         remove_unused_columns=False,
@@ -104,7 +115,7 @@ def _trainer(
     chosen = np.random.default_rng(1).permutation(len(paragraphs)).tolist()
     chosen.remove(longest)
     dataset: Any = [
-        {"input_ids": paragraphs[at]} for at in (longest, *chosen) if len(paragraphs[at]) > 1
+        {"input_ids": paragraphs[at]} for at in (longest, *chosen * 50) if len(paragraphs[at]) > 1
     ]
     _InOrder(
         model=_lora(model),
@@ -145,9 +156,7 @@ class _Counted(TrainerCallback):
         return self._done
 
 
-def _loop(
-    model: PreTrainedModel, _: Sequence[list[int]], whole: list[int], seconds: float
-) -> tuple[int, float]:
+def _loop(model: PreTrainedModel, whole: list[int], seconds: float) -> tuple[int, float]:
     """A plain loop: two whole blocks of 512 tokens a batch."""
     model.set_attn_implementation("sdpa")
     peft = _lora(model)
@@ -157,7 +166,7 @@ def _loop(
     blocks = torch.tensor(whole[: len(whole) // _N_CTX * _N_CTX]).view(-1, _N_CTX)
 
     def updates() -> Iterator[int]:
-        for batch in torch.split(blocks, 2):
+        for batch in itertools.cycle(torch.split(blocks.to(model.device), 2)):
             loss = peft(input_ids=batch, labels=batch, use_cache=False).loss
             loss.backward()
             optimizer.step()
@@ -168,7 +177,7 @@ def _loop(
 
 
 def _ours(
-    model: PreTrainedModel, paragraphs: Sequence[list[int]], _: list[int], seconds: float
+    model: PreTrainedModel, paragraphs: Sequence[list[int]], row_tokens: int, seconds: float
 ) -> tuple[int, float]:
     """As a tuning does it: paragraphs in documents, documents in rows."""
     pieces: list[list[int]] = [[]]
@@ -179,7 +188,8 @@ def _ours(
     documents = Documents.of([(piece, 1.0, 0) for piece in pieces if len(piece) > 1])
     trainer = Trainer(model, _RECIPE, layers=range(model.config.num_hidden_layers))
     order = np.random.default_rng(1).permutation(len(documents)).tolist()
-    steps = rows(order, documents.lengths, _RECIPE.step_tokens, _RECIPE.row_tokens)
+    order *= 50  # a graphics card reads them all
+    steps = rows(order, documents.lengths, _RECIPE.step_tokens, row_tokens)
     return _timed((trainer.step(documents, step, 1.0).n_tokens for step in steps), seconds)
 
 
@@ -189,6 +199,8 @@ def _timed(updates: Iterator[int], seconds: float) -> tuple[int, float]:
     begin, n, took = time.perf_counter(), 0, 0.0
     for n_tokens in updates:
         n += n_tokens
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # what is begun is not yet done
         took = time.perf_counter() - begin
         if took > seconds:
             break

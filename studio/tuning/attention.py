@@ -1,15 +1,17 @@
 """Attention within documents only, for texts that are packed one after the other into a row.
 
 The obvious way, positions that begin anew, is silently ignored by transformers as soon as a mask or
-a cache is there (its PR 46634). Here every document is a call of its own: nothing outside of it can
-be seen, and its cost grows with the documents' lengths, not with the row's.
+a cache is there (its PR 46634). Here every document is computed by itself: nothing outside of it
+can be seen, and its cost grows with the documents' lengths, not with the row's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 from transformers import AttentionInterface
@@ -17,6 +19,8 @@ from transformers.masking_utils import AttentionMaskInterface
 
 ATTENTION = "lamplight"
 """The name by which a model is told to use this (`attn_implementation`)."""
+_MOST_FILLER = 2
+"""Documents are computed as a batch if it has not more than so many times their tokens."""
 
 
 def attend(
@@ -48,27 +52,57 @@ def attend(
     if query.device.type == "cpu" and given is torch.bfloat16:
         # The kernel for bfloat16 on processors is slower than the one for 32 bits.
         query, key, value = query.float(), key.float(), value.float()
-    parts = []
-    at = 0
-    for n in lengths:
-        part = slice(at, at + n)
-        at += n
-        parts.append(
-            _document(
-                query[:, :, part],
-                key[:, :, part],
-                value[:, :, part],
-                scaling,
-                dropout,
-                softcap,
-                sliding_window,
-            )
-        )
-    whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+    if len(lengths) > 1 and _is_batch(query.device, lengths):
+        query, key, value = (_as_batch(tensor[0], lengths) for tensor in (query, key, value))
+        found = _documents(query, key, value, scaling, dropout, softcap, sliding_window)
+        whole = _as_row(found, lengths)[None]
+    else:
+        split = (torch.split(tensor, list(lengths), 2) for tensor in (query, key, value))
+        parts = [
+            _documents(q, k, v, scaling, dropout, softcap, sliding_window)
+            for q, k, v in zip(*split, strict=True)
+        ]
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     return whole.transpose(1, 2).to(given).contiguous(), None
 
 
-def _document(
+def _is_batch(device: torch.device, lengths: Sequence[int]) -> bool:
+    """Whether documents are computed side by side, filled up to the longest.
+
+    A graphics card waits for its next call most of the time, and so gains by fewer of them. A
+    processor would only compute the filler.
+    """
+    return device.type == "cuda" and len(lengths) * max(lengths) <= _MOST_FILLER * sum(lengths)
+
+
+def _as_batch(row: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    """(heads, tokens, head_dim) as (documents, heads, longest, head_dim).
+
+    The filler stands behind each document, where nothing of it looks.
+    """
+    into, _ = _places(tuple(lengths), row.device)
+    batch = row.index_select(1, into).view(len(row), len(lengths), max(lengths), -1)
+    return batch.transpose(0, 1)
+
+
+def _as_row(batch: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    """The other way round, without the filler."""
+    _, back = _places(tuple(lengths), batch.device)
+    return batch.transpose(0, 1).flatten(1, 2).index_select(1, back)
+
+
+@lru_cache(maxsize=4)
+def _places(lengths: tuple[int, ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which token of the row stands at each place of the batch, and where in it each token is."""
+    longest = max(lengths)
+    starts = np.cumsum([0, *lengths[:-1]])
+    within = np.arange(longest)[None, :]
+    into = np.minimum(starts[:, None] + within, sum(lengths) - 1)
+    back = np.flatnonzero(within < np.array(lengths)[:, None])
+    return torch.from_numpy(into.ravel()).to(device), torch.from_numpy(back).to(device)
+
+
+def _documents(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

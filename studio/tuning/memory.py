@@ -34,7 +34,7 @@ def memory_bytes(
     width = 4 if precision == "float32" else 2
     weights = base.n_params * {"float32": 4.0, "bfloat16": 2.0, "4-bit": 0.7}[precision]
     per_layer = 7 * (base.n_embd + base.n_ff) * recipe.rank
-    adapters = 16 * n_layers * per_layer
+    adapters = 20 * n_layers * per_layer  # with gradients, AdamW's two moments and the mean
     within = width * (12 * base.n_embd + 5 * base.n_ff) * row_tokens
     if checkpointing:
         activations = n_layers * width * base.n_embd * row_tokens + 2 * within

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import time
 from dataclasses import dataclass
@@ -53,19 +54,25 @@ def plan(base: BaseModel, recipe: Recipe) -> Plan:
     """
     here = device()
     precision = recipe.precision
+    if precision == "4-bit":
+        _require_4_bits(here)
     if precision == "auto":
         precision = "bfloat16" if here == "cuda" or _half_pays(base) else "float32"
     upper = max(1, round(base.n_layers * recipe.share_of_layers))
     layers = range(base.n_layers - upper, base.n_layers)
     free = free_bytes(here)
     _refuse_loading(base, here)
-    ways = [(recipe.row_tokens, False), (recipe.n_ctx, False), (recipe.n_ctx, True)]
+    sizes = [recipe.row_tokens, recipe.n_ctx]
+    if here == "cuda" and recipe.step_tokens > recipe.row_tokens:
+        # It computes a step in little more time than a row, if there is the memory.
+        sizes.insert(0, recipe.step_tokens)
+    ways = [(n, False) for n in sizes] + [(recipe.n_ctx, True)]
     if recipe.checkpointing == "on":
-        ways = [(recipe.row_tokens, True), (recipe.n_ctx, True)]
+        ways = [(n, True) for n in sizes]
     elif recipe.checkpointing == "off":
-        ways = ways[:2]
+        ways = ways[:-1]
     precisions = [precision]
-    if here == "cuda" and recipe.precision == "auto":
+    if here == "cuda" and recipe.precision == "auto" and _has_4_bits():
         precisions.append("4-bit")
     needed = 0
     for kind in precisions:
@@ -110,6 +117,24 @@ def device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _has_4_bits() -> bool:
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _require_4_bits(device: str) -> None:
+    if device != "cuda":
+        raise PlanError(
+            "Training in 4 bits needs an NVIDIA graphics card, and none was found here. Choose "
+            "another precision, such as Automatic."
+        )
+    if not _has_4_bits():
+        raise PlanError(
+            "Training in 4 bits needs the package bitsandbytes, which this installation does not "
+            "have. To add it, close Lamplight and run “make run CUDA=1” in its folder; or choose "
+            "another precision."
+        )
 
 
 def _refuse_loading(base: BaseModel, device: str) -> None:

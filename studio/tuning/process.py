@@ -337,7 +337,7 @@ class _Work:
 
         part = target.with_name(f".{target.name}")
         shutil.rmtree(part, ignore_errors=True)
-        trainer.peft.save_pretrained(str(part))
+        trainer.save(part)
         config = json.loads((part / export.CONFIG).read_text("utf-8"))
         config["base_model_name_or_path"] = base.path.name
         config["revision"] = base.sha256
@@ -362,7 +362,7 @@ class _Work:
                         progress.base_sample = self._continued(client, prompt, ())
                     tuned = progress.base_sample
                     if progress.step:
-                        trainer.peft.save_pretrained(str(folder))
+                        trainer.save(folder)
                         adapter = export.write_adapter(
                             folder, base, folder / runs.ADAPTER, name="sample"
                         )

@@ -30,7 +30,7 @@ class Recipe:
     """Of the adapters' matrices."""
     alpha: float = 64.0
     """The adapters are scaled by alpha / rank."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-4
     """The highest; it rises to it and falls to a tenth along a cosine."""
     passes: float = 2.0
     """How often the texts are read, at most."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class TuningRoom(QWidget):
-    """One view at a time, and two buttons above them that lead anywhere."""
+    """One view at a time, and two buttons above them that lead anywhere.
+
+    A view is made when it is first wanted: all of them at once would hold up the writer's keys.
+    """
 
     adapter_wanted = Signal(Path)
     told = Signal(object)
@@ -48,17 +51,14 @@ class TuningRoom(QWidget):
         self._beginning = False
         self._leads = True  # to what wants to be seen, until the writer goes somewhere
         self.setup = Setup(Around(self._home, lambda: model.path, project))
-        self.preview = Preview()
-        self.running = Running()
-        self.report = ReportView()
         self.all = TuningList()
         self._new = _tab("Ne&w tuning", "Set up another tuning", self._go_to_setup)
         self._list = _tab("M&y tunings", "All tunings, and what came of them", self._go_to_list)
         self._complaint = Complaint()
         self._complaint.setContentsMargins(14, 6, 14, 0)
         self._views = QStackedWidget()
-        for view in (self.setup, self.preview, self.running, self.report, self.all):
-            self._views.addWidget(view)
+        self._views.addWidget(self.setup)
+        self._views.addWidget(self.all)
         top = QHBoxLayout()
         top.setContentsMargins(8, 4, 8, 0)
         top.addWidget(self._new)
@@ -72,19 +72,37 @@ class TuningRoom(QWidget):
         column.addWidget(self._views, 1)
         self.setup.look_wanted.connect(self._preview)
         self.setup.start_wanted.connect(self._start)
-        self.preview.start_wanted.connect(self._start)
-        self.preview.back_wanted.connect(lambda: self._show(self.setup))
-        self.running.report_wanted.connect(self._report_is_there)
-        self.running.broke_off.connect(self._tell_broken)
-        self.running.remove_wanted.connect(self._remove_watched)
-        self.report.adapter_wanted.connect(self.adapter_wanted)
-        self.report.again_wanted.connect(self._again)
-        self.report.remove_wanted.connect(self._remove_reported)
         self.all.chosen.connect(self.open)
         self.all.remove_wanted.connect(lambda each: self._ask_to_remove(each.run, each.name))
         model.changed.connect(self.setup.follow_model)
         self._show(self.setup)
         self.look()
+
+    @cached_property
+    def preview(self) -> Preview:
+        view = Preview()
+        view.start_wanted.connect(self._start)
+        view.back_wanted.connect(lambda: self._show(self.setup))
+        self._views.addWidget(view)
+        return view
+
+    @cached_property
+    def running(self) -> Running:
+        view = Running()
+        view.report_wanted.connect(self._report_is_there)
+        view.broke_off.connect(self._tell_broken)
+        view.remove_wanted.connect(self._remove_watched)
+        self._views.addWidget(view)
+        return view
+
+    @cached_property
+    def report(self) -> ReportView:
+        view = ReportView()
+        view.adapter_wanted.connect(self.adapter_wanted)
+        view.again_wanted.connect(self._again)
+        view.remove_wanted.connect(self._remove_reported)
+        self._views.addWidget(view)
+        return view
 
     @property
     def view(self) -> QWidget | None:
@@ -141,7 +159,7 @@ class TuningRoom(QWidget):
         self._views.setCurrentWidget(view)
         if had_focus and not view.isAncestorOf(self.window().focusWidget()):
             view.setFocus()
-        self._new.setChecked(view in (self.setup, self.preview))
+        self._new.setChecked(isinstance(view, Setup | Preview))
         self._list.setChecked(view is self.all)
         self._complaint.say("")
 

@@ -207,6 +207,8 @@ def test_each_command_has_the_steps_it_needs(tmp_path: Path) -> None:
         "test": [*tuning[:-1], "test", "gemma", "project"],
     }.items():
         assert [step.name for step in _set_up(tmp_path, command).steps()] == names
+    with_gpu = [step.name for step in _set_up(tmp_path, "run", CUDA="1").steps()]
+    assert with_gpu == [*tuning[:-1], "cuda", "project"]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from studio.tuning import attention
 from studio.tuning import documents as docs
 from studio.tuning.documents import Documents, Frame, Row
 from studio.tuning.hidden import HiddenStates
@@ -42,7 +44,12 @@ def _row(documents: Documents, *chosen: int) -> Row:
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
-def test_documents_in_a_row_are_computed_as_if_each_were_alone(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_documents_in_a_row_are_computed_as_if_each_were_alone(
+    kind: str, side_by_side: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a graphics card computes them, here on the processor.
+    monkeypatch.setattr(attention, "_is_batch", lambda *_: side_by_side)
     model = _model(tmp_path, kind)
     documents = _documents(60, 5, 31, 1)
     with torch.no_grad():
@@ -177,6 +184,38 @@ def test_a_run_that_goes_on_gives_the_losses_that_it_would_have_given(
     resumed = [second.step(documents, rows, 0.7).nats for rows in steps[3:]]
     assert np.allclose([*begun, *resumed], losses, atol=1e-6)
     assert len(set(losses)) == 6
+    learned = whole.adapters()
+    for name, weight in second.adapters().items():
+        assert torch.allclose(weight, learned[name], atol=1e-6)
+
+
+def test_what_is_learned_is_the_mean_of_all_updates_and_the_later_ones_count_more(
+    tmp_path: Path,
+) -> None:
+    documents = _documents(64, 40, 64, 30)
+    rows = [_row(documents, 0, 1), _row(documents, 2), _row(documents, 3)]
+    trainer = Trainer(_model(tmp_path), RECIPE, layers=range(3))
+    weights = {n: w for n, w in trainer.peft.named_parameters() if w.requires_grad}
+    after: list[dict[str, torch.Tensor]] = []
+    for at in range(4):
+        trainer.step(documents, [_row(documents, at)], 1.0)
+        after.append({name: weight.detach().clone() for name, weight in weights.items()})
+
+    counts = [1, 3, 6, 10]  # t (t + 1) / 2
+    learned = trainer.adapters()
+    for name in weights:
+        mean = sum(n * each[name] for n, each in zip(counts, after, strict=True)) / sum(counts)
+        assert torch.allclose(learned[name], torch.as_tensor(mean), atol=1e-6)
+
+    tried = trainer.evaluate(documents, rows)
+    assert all(torch.equal(after[-1][name], weight) for name, weight in weights.items())
+    trainer.save(tmp_path / "saved")
+    trainer.put(learned)
+    assert trainer.evaluate(documents, rows) == tried
+    kept = load_file(tmp_path / "saved" / "adapter_model.safetensors")
+    for name, weight in kept.items():
+        layer, part = name.removesuffix(".weight").rsplit(".", 1)
+        assert torch.equal(weight, learned[f"{layer}.{part}.default.weight"])
 
 
 def test_a_weight_of_two_counts_twice(tmp_path: Path) -> None:
