@@ -76,6 +76,10 @@ LEFT_BEHIND = (
 )
 
 
+def has_nvidia_gpu() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
 class SetUp:
     def __init__(self, root: Path, groups: Sequence[str], env: Mapping[str, str]) -> None:
         self.root = root
@@ -197,7 +201,7 @@ class SetUp:
             steps.append(self._pip_step(section("tuning"), "Fine-tuning"))
             torch = f"{section('torch').text} {choices.torch_index}"
             steps.append(Step("torch", torch, self._get_torch))
-            if choices.cuda:
+            if choices.cuda or has_nvidia_gpu():
                 steps.append(self._pip_step(section("cuda"), "Training in 4 bits"))
         if "test" in self.groups:
             steps.append(self._pip_step(section("test"), "Tools to test with"))
@@ -308,7 +312,7 @@ class SetUp:
     def _get_torch(self) -> None:
         (pin,) = self.lock.section("torch").pins
         index = self.choices.torch_index
-        if not index and sys.platform.startswith("linux") and not shutil.which("nvidia-smi"):
+        if not index and sys.platform.startswith("linux") and not has_nvidia_gpu():
             say(
                 "PyTorch for Linux may bring gigabytes of NVIDIA's libraries along. Without such a"
                 " GPU, TORCH_INDEX=... saves them: see docs/installing.md."

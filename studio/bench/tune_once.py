@@ -35,7 +35,8 @@ from studio.engine.llama import LlamaEngine
 from studio.library import DefaultModel
 from studio.tuning import plan, weights
 from studio.tuning.base import inspect
-from studio.tuning.documents import Documents, rows
+from studio.tuning.documents import Documents, rows, steps
+from studio.tuning.plan import Plan
 from studio.tuning.recipe import Precision, Recipe
 from studio.tuning.trainer import Trainer
 
@@ -56,7 +57,7 @@ def main() -> int:
     chosen = plan.plan(base, replace(_RECIPE, precision=cast(Precision, precision)))
     model = weights.on_device(weights.load(base), base, chosen)
     if way == "ours":
-        tokens, took = _ours(model, paragraphs, chosen.row_tokens, float(seconds))
+        tokens, took = _ours(model, paragraphs, chosen, float(seconds))
     elif way == "trainer":
         tokens, took = _trainer(model, paragraphs, float(seconds))
     else:
@@ -115,7 +116,7 @@ def _trainer(
     chosen = np.random.default_rng(1).permutation(len(paragraphs)).tolist()
     chosen.remove(longest)
     dataset: Any = [
-        {"input_ids": paragraphs[at]} for at in (longest, *chosen * 50) if len(paragraphs[at]) > 1
+        {"input_ids": paragraphs[at]} for at in (longest, *chosen) if len(paragraphs[at]) > 1
     ]
     _InOrder(
         model=_lora(model),
@@ -177,7 +178,7 @@ def _loop(model: PreTrainedModel, whole: list[int], seconds: float) -> tuple[int
 
 
 def _ours(
-    model: PreTrainedModel, paragraphs: Sequence[list[int]], row_tokens: int, seconds: float
+    model: PreTrainedModel, paragraphs: Sequence[list[int]], chosen: Plan, seconds: float
 ) -> tuple[int, float]:
     """As a tuning does it: paragraphs in documents, documents in rows."""
     pieces: list[list[int]] = [[]]
@@ -186,11 +187,14 @@ def _ours(
             pieces.append([])
         pieces[-1] += paragraph
     documents = Documents.of([(piece, 1.0, 0) for piece in pieces if len(piece) > 1])
-    trainer = Trainer(model, _RECIPE, layers=range(model.config.num_hidden_layers))
+    trainer = Trainer(model, _RECIPE, layers=chosen.layers, checkpointing=chosen.checkpointing)
     order = np.random.default_rng(1).permutation(len(documents)).tolist()
     order *= 50  # a graphics card reads them all
-    steps = rows(order, documents.lengths, _RECIPE.step_tokens, row_tokens)
-    return _timed((trainer.step(documents, step, 1.0).n_tokens for step in steps), seconds)
+    packed = (
+        rows(step, documents.lengths, chosen.row_tokens)
+        for step in steps(order, documents.lengths, _RECIPE.step_tokens)
+    )
+    return _timed((trainer.step(documents, step, 1.0).n_tokens for step in packed), seconds)
 
 
 def _timed(updates: Iterator[int], seconds: float) -> tuple[int, float]:

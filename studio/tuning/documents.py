@@ -159,27 +159,29 @@ def order(n_passes: Sequence[float], seed: int) -> list[int]:
     return found
 
 
-def rows(
-    chosen: Sequence[int], lengths: NDArray[np.int64], n_tokens: int, row_tokens: int
-) -> Iterator[list[Row]]:
-    """Steps of about `n_tokens` each, as rows of at most `row_tokens` (or of one document)."""
-    step: list[Row] = []
-    row: list[int] = []
-    in_row = in_step = 0
+def steps(chosen: Sequence[int], lengths: NDArray[np.int64], n_tokens: int) -> Iterator[list[int]]:
+    """The documents of each update: as many as are `n_tokens` long together, or a little more."""
+    step: list[int] = []
+    in_step = 0
+    for at in chosen:
+        step.append(at)
+        in_step += int(lengths[at])
+        if in_step >= n_tokens:
+            yield step
+            step, in_step = [], 0
+    if step:
+        yield step
+
+
+def rows(chosen: Sequence[int], lengths: NDArray[np.int64], row_tokens: int) -> list[Row]:
+    """Documents side by side, in rows of at most `row_tokens` tokens (or of one document)."""
+    found: list[list[int]] = []
+    in_row = 0
     for at in chosen:
         length = int(lengths[at])
-        if row and in_row + length > row_tokens:
-            step.append(_row(row, lengths))
-            row, in_row = [], 0
-        row.append(at)
+        if not found or in_row + length > row_tokens:
+            found.append([])
+            in_row = 0
+        found[-1].append(at)
         in_row += length
-        in_step += length
-        if in_step >= n_tokens:
-            yield [*step, _row(row, lengths)]
-            step, row, in_row, in_step = [], [], 0, 0
-    if row:
-        yield [*step, _row(row, lengths)]
-
-
-def _row(documents: Sequence[int], lengths: NDArray[np.int64]) -> Row:
-    return Row(tuple(documents), tuple(int(lengths[at]) for at in documents))
+    return [Row(tuple(row), tuple(int(lengths[at]) for at in row)) for row in found]

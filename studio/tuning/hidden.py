@@ -5,7 +5,7 @@ Where only the upper layers learn, the lower ones say the same in every pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class HiddenStates:
         self,
         model: PreTrainedModel,
         documents: Documents,
-        rows: Iterator[Row],
+        rows: Iterable[Row],
         evaluate: Callable[[PreTrainedModel, Documents, Row], Any],
     ) -> Iterator[int]:
         """Compute the states of all rows; yields how many tokens are done, after each."""

@@ -17,13 +17,13 @@ from transformers import PreTrainedModel
 from studio.tuning import TuningError, checkpoints, plan
 from studio.tuning.base import BaseModel
 from studio.tuning.checkpoints import Progress
-from studio.tuning.documents import Documents, Row, order, rows
+from studio.tuning.documents import Documents, Row, order, rows, steps
 from studio.tuning.events import Doing, Evaluated, Event, Finish, Noted, Planned, Saved, Stepped
 from studio.tuning.hidden import HiddenStates
 from studio.tuning.plan import Plan
 from studio.tuning.recipe import Recipe
 from studio.tuning.run import BEST
-from studio.tuning.trainer import Trainer, learning_rate_at, run
+from studio.tuning.trainer import Trainer, Update, learning_rate_at, run
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +108,7 @@ class Learning:
         if found:
             state, progress = found
             self.trainer.restore(state)
+            self._try_out(kept)
             self._begun_s -= progress.seconds
             self._rates = [(max(1, progress.n_tokens), max(1e-3, progress.seconds))]
             self._tell_plan(progress, sure=True)
@@ -155,9 +156,7 @@ class Learning:
             begin, still = time.monotonic(), self._stood_still_s()
             share = progress.step / max(1, progress.n_steps)
             rate = learning_rate_at(share, self._recipe.warm_up)
-            stepped = self._computed(
-                partial(self.trainer.step, self._texts.train, step, rate, kept)
-            )
+            stepped = self._computed(partial(self._step, step, rate, kept))
             seconds = time.monotonic() - begin - (self._stood_still_s() - still)
             progress.step += 1
             progress.n_tokens += stepped.n_tokens
@@ -183,14 +182,19 @@ class Learning:
                 self._save(progress)
                 saved_s = time.monotonic()
 
-    def _steps_after(self, done: int, progress: Progress) -> Iterator[list[Row]]:
-        steps = rows(
-            self._order.tolist(),
-            self._texts.train.lengths,
-            self._recipe.step_tokens,
-            self._plan.row_tokens,
-        )
-        for at, step in enumerate(steps):
+    def _step(self, documents: Sequence[int], rate: float, kept: HiddenStates | None) -> Update:
+        texts = self._texts.train
+        return self.trainer.step(texts, self._rows(texts, documents), rate, kept)
+
+    def _rows(self, texts: Documents, documents: Sequence[int]) -> list[Row]:
+        """As many tokens in a row as there is memory for, by now."""
+        return rows(documents, texts.lengths, self._plan.row_tokens)
+
+    def _steps(self) -> Iterator[list[int]]:
+        return steps(self._order.tolist(), self._texts.train.lengths, self._recipe.step_tokens)
+
+    def _steps_after(self, done: int, progress: Progress) -> Iterator[list[int]]:
+        for at, step in enumerate(self._steps()):
             if at >= progress.n_steps:
                 return
             if at >= done:
@@ -236,8 +240,7 @@ class Learning:
         lengths = documents.lengths
         n = max(1, min(len(documents), int(_HELD_OUT_TOKENS / max(1.0, float(lengths.mean())))))
         chosen = np.unique(np.linspace(0, len(documents) - 1, n).round().astype(int)).tolist()
-        steps = rows(chosen, lengths, 1, self._plan.row_tokens)
-        return self.trainer.evaluate(documents, [row for step in steps for row in step], kept)
+        return self.trainer.evaluate(documents, self._rows(documents, chosen), kept)
 
     # -- how long, and how much -----------------------------------------------------------------
 
@@ -248,40 +251,37 @@ class Learning:
         """
         lengths = self._texts.train.lengths
         longest = np.argsort(-lengths, kind="stable")[: 1 + self._plan.row_tokens // 8].tolist()
-        while True:
-            row = next(rows(longest, lengths, 1, self._plan.row_tokens))
-            step = next(rows(longest, lengths, self._plan.row_tokens, self._plan.row_tokens))
-            try:
-                self._differentiated(row, kept)  # the first one prepares
-                seconds = self._differentiated(step, kept)
-            except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-                self._shrink(error)
-            else:
-                return seconds / sum(row.n_tokens for row in step)
 
-    def _differentiated(self, step: Sequence[Row], kept: HiddenStates | None) -> float:
-        begin, still = time.monotonic(), self._stood_still_s()
-        self.trainer.differentiate(self._texts.train, step, kept)
-        return time.monotonic() - begin - (self._stood_still_s() - still)
+        def differentiated() -> float:
+            """Seconds for each token."""
+            row = self._rows(self._texts.train, longest)[0]
+            begin, still = time.monotonic(), self._stood_still_s()
+            self.trainer.differentiate(self._texts.train, [row], kept)
+            seconds = time.monotonic() - begin - (self._stood_still_s() - still)
+            return seconds / row.n_tokens
+
+        self._computed(differentiated)  # the first one prepares
+        found: float = self._computed(differentiated)
+        return found
 
     def _computed(self, work: Callable[[], Any]) -> Any:
-        """`work`, done; once more with less at a time if the memory was not enough."""
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if _is_out_of_memory(error):
-                self._shrink(error)
+        """`work`, done; again with less at a time as long as the memory is not enough."""
+        while True:
+            try:
                 return work()
-            if _is_lost(error):
-                raise DeviceLost(
-                    "The graphics card failed in the middle of training. Nothing is lost but the "
-                    "last minutes: start the computer anew and go on."
-                ) from error
-            raise
+            except (RuntimeError, MemoryError) as error:
+                if _is_lost(error) and not _is_out_of_memory(error):
+                    raise DeviceLost(
+                        "The graphics card failed in the middle of training. Nothing is lost but "
+                        "the last minutes: start the computer anew and go on."
+                    ) from error
+                if not _is_out_of_memory(error):
+                    raise
+                log.info("out of memory", exc_info=True)
+            # Only now is it let go of what the error's frames held.
+            self._shrink()
 
-    def _shrink(self, error: BaseException) -> None:
+    def _shrink(self) -> None:
         if self._plan.device == "cuda":
             torch.cuda.empty_cache()
         if self._plan.row_tokens > self._recipe.n_ctx:
@@ -293,7 +293,7 @@ class Learning:
             raise OutOfMemory(
                 "There is not enough memory to train this model. Close other programs and go on, "
                 "or choose a smaller model. What was learned so far is kept."
-            ) from error
+            )
         self._tell(Noted("The memory was short, so less is computed at a time. It takes longer."))
 
     def _n_steps(self, seconds_per_token: float) -> int:
@@ -313,15 +313,8 @@ class Learning:
 
     @cached_property
     def _mean_step_tokens(self) -> float:
-        steps = list(
-            rows(
-                self._order.tolist(),
-                self._texts.train.lengths,
-                self._recipe.step_tokens,
-                self._plan.row_tokens,
-            )
-        )
-        return sum(row.n_tokens for step in steps for row in step) / max(1, len(steps))
+        n_steps = sum(1 for _ in self._steps())
+        return float(self._texts.train.lengths[self._order].sum()) / max(1, n_steps)
 
     def _evaluations_s(self, seconds_per_token: float) -> float:
         # Forward alone is about a third of the whole.
@@ -391,8 +384,7 @@ class Learning:
                 plan.require_disk(folder, needed, "What the lower layers make of your texts")
             states = HiddenStates(path, documents, first, self._model)
             if not done.exists():
-                steps = rows(range(len(documents)), documents.lengths, 1, _LOWER_ROW_TOKENS)
-                every = (row for step in steps for row in step)
+                every = rows(range(len(documents)), documents.lengths, _LOWER_ROW_TOKENS)
                 for n in states.fill(self._model, documents, every, run):
                     self._tell(Doing("lower layers", (before + n) / total))
                 checkpoints.sync(path)

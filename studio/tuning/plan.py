@@ -18,6 +18,7 @@ from studio.tuning.recipe import Recipe
 
 _HEADROOM = 0.9
 """Of the free memory, so much may be planned with."""
+_FOR_4_BITS = "bitsandbytes"
 _PAYS_FROM = 1.3
 """So much faster half precision must be, to be worth what it rounds."""
 
@@ -55,24 +56,21 @@ def plan(base: BaseModel, recipe: Recipe) -> Plan:
     here = device()
     precision = recipe.precision
     if precision == "4-bit":
-        _require_4_bits(here)
+        _require_4_bits()
     if precision == "auto":
         precision = "bfloat16" if here == "cuda" or _half_pays(base) else "float32"
     upper = max(1, round(base.n_layers * recipe.share_of_layers))
     layers = range(base.n_layers - upper, base.n_layers)
     free = free_bytes(here)
     _refuse_loading(base, here)
-    sizes = [recipe.row_tokens, recipe.n_ctx]
-    if here == "cuda" and recipe.step_tokens > recipe.row_tokens:
-        # It computes a step in little more time than a row, if there is the memory.
-        sizes.insert(0, recipe.step_tokens)
+    sizes = sorted({recipe.row_tokens or _row_tokens(here, recipe), recipe.n_ctx}, reverse=True)
     ways = [(n, False) for n in sizes] + [(recipe.n_ctx, True)]
     if recipe.checkpointing == "on":
         ways = [(n, True) for n in sizes]
     elif recipe.checkpointing == "off":
         ways = ways[:-1]
     precisions = [precision]
-    if here == "cuda" and recipe.precision == "auto" and _has_4_bits():
+    if recipe.precision == "auto" and can_4_bits():
         precisions.append("4-bit")
     needed = 0
     for kind in precisions:
@@ -119,21 +117,27 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _has_4_bits() -> bool:
-    return importlib.util.find_spec("bitsandbytes") is not None
+def _row_tokens(device: str, recipe: Recipe) -> int:
+    """What suits a device. A graphics card computes a whole update in little more time than a
+    document, and an update ends with the document that fills it."""
+    return recipe.step_tokens + recipe.n_ctx if device == "cuda" else recipe.n_ctx
 
 
-def _require_4_bits(device: str) -> None:
-    if device != "cuda":
+def can_4_bits() -> bool:
+    """Whether this machine has what training in 4 bits needs."""
+    return device() == "cuda" and importlib.util.find_spec(_FOR_4_BITS) is not None
+
+
+def _require_4_bits() -> None:
+    if device() != "cuda":
         raise PlanError(
             "Training in 4 bits needs an NVIDIA graphics card, and none was found here. Choose "
             "another precision, such as Automatic."
         )
-    if not _has_4_bits():
+    if not can_4_bits():
         raise PlanError(
-            "Training in 4 bits needs the package bitsandbytes, which this installation does not "
-            "have. To add it, close Lamplight and run “make run CUDA=1” in its folder; or choose "
-            "another precision."
+            f"Training in 4 bits needs {_FOR_4_BITS}, which this installation does not have. To "
+            "add it, close Lamplight and run “make run” in its folder; or choose another precision."
         )
 
 

@@ -43,8 +43,8 @@ class Recipe:
     """Tokens that a document holds at most."""
     step_tokens: int = 2048
     """Tokens for each update of the weights."""
-    row_tokens: int = 512
-    """Tokens that are computed at once; less takes less memory."""
+    row_tokens: int = 0
+    """Tokens that are computed at once; less takes less memory. 0 for what suits the device."""
     warm_up: float = 0.05
     """The share of the run in which the learning rate rises."""
     dropout: float = 0.0
@@ -71,7 +71,7 @@ class Recipe:
                     f"{name.replace('_', ' ').capitalize()} is {value:g}, but must be between "
                     f"{low:g} and {high:g}."
                 )
-        if self.row_tokens < self.n_ctx:
+        if self.row_tokens and self.row_tokens < self.n_ctx:
             raise RecipeError("What is computed at once must hold at least one document.")
 
 
@@ -84,7 +84,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "share_of_layers": (0.01, 1),
     "n_ctx": (32, 8192),
     "step_tokens": (32, 1_000_000),
-    "row_tokens": (32, 1_000_000),
+    "row_tokens": (0, 1_000_000),
     "warm_up": (0, 0.5),
     "dropout": (0, 0.9),
     "weight_decay": (0, 1),

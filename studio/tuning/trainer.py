@@ -28,8 +28,8 @@ from studio.tuning.recipe import Recipe
 _FILLED_TO = 64
 """oneDNN makes, and keeps, a program for each length of a row that it meets in bfloat16: with rows
 of any length, 200 MB an update."""
-_LATER_COUNTS = 2
-"""The power of its number with which an update counts in the mean of all."""
+_MEAN_POWER = 2
+"""In the mean of all updates the t-th counts about as t to this power."""
 
 
 class Diverged(TuningError):
@@ -37,7 +37,7 @@ class Diverged(TuningError):
 
 
 @dataclass(frozen=True)
-class Stepped:
+class Update:
     """One update of the adapters."""
 
     nats: float
@@ -117,7 +117,7 @@ class Trainer:
         rate: float,
         kept: HiddenStates | None = None,
         breathe: Callable[[], None] = lambda: None,
-    ) -> Stepped:
+    ) -> Update:
         """Learn from these rows, with a share `rate` (0 to 1) of the highest learning rate.
 
         `breathe` is called between rows. What it raises leaves the adapters as they were, and so
@@ -135,10 +135,10 @@ class Trainer:
             group["lr"] = learning_rate
         self._optimizer.step()
         self.n_steps += 1
-        share = (_LATER_COUNTS + 1) / (_LATER_COUNTS + self.n_steps)
+        share = (_MEAN_POWER + 1) / (_MEAN_POWER + self.n_steps)
         for mean, weight in zip(self._means, self._weights, strict=True):
             mean.lerp_(weight.detach(), share)
-        return Stepped(nats, sum(row.n_tokens for row in rows), learning_rate)
+        return Update(nats, sum(row.n_tokens for row in rows), learning_rate)
 
     def differentiate(
         self,
@@ -210,9 +210,9 @@ class Trainer:
     def _learned(self) -> Iterator[None]:
         """The means in the places of the weights."""
         last = [weight.data for weight in self._weights]
-        for weight, mean in zip(self._weights, self._means, strict=True):
-            weight.data = mean
         try:
+            for weight, mean in zip(self._weights, self._means, strict=True):
+                weight.data = mean
             yield
         finally:
             for weight, data in zip(self._weights, last, strict=True):

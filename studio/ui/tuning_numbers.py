@@ -68,7 +68,8 @@ _NUMBERS = (
     ),
     _Number(
         "row_tokens", "Tokens at once", "Tokens that are computed at once; less takes less "
-        "memory. At least those of a document", 32, 1_000_000, "tokens", step=256,
+        "memory. At least those of a document", 0, 1_000_000, "tokens", step=256,
+        at_least="automatic",
     ),
     _Number(
         "balance", "Weight of long texts", "1: all texts are read equally often. 0: each text has "

@@ -289,7 +289,7 @@ class TuningRoom(QWidget):
         in_background(self, run.remove, done=lambda _: self._removed(run), failed=self._complain)
 
     def _removed(self, run: Run) -> None:
-        watch = self.running.watch
+        watch = self.running.watch if "running" in vars(self) else None
         if watch and watch.run.folder == run.folder:
             self.running.let_go()
         self._show(self.all)

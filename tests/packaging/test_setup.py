@@ -197,7 +197,10 @@ def _set_up(root: Path, command: str, **env: str) -> installer.SetUp:
     return installer.SetUp(root, installer.GROUPS[command], env)
 
 
-def test_each_command_has_the_steps_it_needs(tmp_path: Path) -> None:
+def test_each_command_has_the_steps_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "has_nvidia_gpu", lambda: False)
     core = ["venv", "core", "build", "llama", "model", "project"]
     tuning = [*core[:-1], "tuning", "torch", "project"]
     for command, names in {
@@ -207,8 +210,10 @@ def test_each_command_has_the_steps_it_needs(tmp_path: Path) -> None:
         "test": [*tuning[:-1], "test", "gemma", "project"],
     }.items():
         assert [step.name for step in _set_up(tmp_path, command).steps()] == names
-    with_gpu = [step.name for step in _set_up(tmp_path, "run", CUDA="1").steps()]
+    monkeypatch.setattr(installer, "has_nvidia_gpu", lambda: True)
+    with_gpu = [step.name for step in _set_up(tmp_path, "run").steps()]
     assert with_gpu == [*tuning[:-1], "cuda", "project"]
+    assert [step.name for step in _set_up(tmp_path, "core").steps()] == core
 
 
 @pytest.mark.parametrize(

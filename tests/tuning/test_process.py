@@ -369,6 +369,38 @@ def test_memory_that_is_short_means_less_at_a_time(
 
 
 @pytest.mark.slow
+def test_memory_that_gets_short_in_the_middle_means_shorter_rows_from_then_on(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from studio.tuning.documents import Row
+    from studio.tuning.trainer import Trainer
+
+    differentiate = Trainer.differentiate
+    computed: list[tuple[int, int]] = []
+
+    def short(self: Trainer, documents: object, rows: list[Row], *more: object) -> float:
+        longest = max(row.n_tokens for row in rows)
+        if self.n_steps >= 2 and longest > RECIPE.n_ctx:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        computed.append((self.n_steps, longest))
+        return differentiate(self, documents, rows, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "differentiate", short)
+    monkeypatch.setattr(process, "make_report", _no_report)
+    run, watched = _worked_on(job, _home(tmp_path))
+    assert _failure(watched) == "No report here."
+    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    assert sum("The memory was short" in note for note in notes) == 1
+    assert max(longest for n_steps, longest in computed if n_steps < 2) > RECIPE.n_ctx
+    assert [n_steps for n_steps, _ in computed if n_steps >= 2] == list(
+        range(2, computed[-1][0] + 1)
+    )
+    assert run.adapter is not None
+
+
+@pytest.mark.slow
 def test_a_graphics_card_that_fails_leaves_the_checkpoint_and_it_can_go_on(
     job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

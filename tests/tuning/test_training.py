@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,7 @@ def test_what_is_learned_is_the_mean_of_all_updates_and_the_later_ones_count_mor
     trainer.put(learned)
     assert trainer.evaluate(documents, rows) == tried
     kept = load_file(tmp_path / "saved" / "adapter_model.safetensors")
+    assert len(kept) == len(learned)
     for name, weight in kept.items():
         layer, part = name.removesuffix(".weight").rsplit(".", 1)
         assert torch.equal(weight, learned[f"{layer}.{part}.default.weight"])
@@ -247,10 +249,12 @@ def test_a_loss_that_is_no_number_changes_nothing(tmp_path: Path) -> None:
     trainer = Trainer(model, RECIPE, layers=range(3))
     documents = _documents(30)
     model.model.norm.weight.data.fill_(float("nan"))
-    before = trainer.adapters()
+    before = trainer.state()
     with pytest.raises(Diverged, match="lower learning rate"):
         trainer.step(documents, [_row(documents, 0)], 1.0)
-    assert all(torch.equal(before[name], weight) for name, weight in trainer.adapters().items())
+    after = trainer.state()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(before[name], weight) for name, weight in after.items())
 
 
 # -- documents ---------------------------------------------------------------------------------
@@ -297,11 +301,19 @@ def test_documents_begin_with_a_paragraph_or_at_least_with_a_word() -> None:
 def test_every_document_is_in_exactly_one_row(lengths: list[int], n: int, seed: int) -> None:
     sizes = np.array(lengths, np.int64)
     chosen = docs.order([1.0] * len(lengths), seed)
-    steps = list(docs.rows(chosen, sizes, n, max(50, n)))
-    assert [at for step in steps for row in step for at in row.documents] == chosen
+    steps = list(docs.steps(chosen, sizes, n))
+    assert [at for step in steps for at in step] == chosen
     assert sorted(chosen) == list(range(len(lengths)))
-    assert all(sum(row.n_tokens for row in step) >= n for step in steps[:-1])
-    assert all(row.n_tokens <= max(50, n) for step in steps for row in step)
+    assert all(sum(lengths[at] for at in step) >= n for step in steps[:-1])
+    for step in steps:
+        rows = docs.rows(step, sizes, max(50, n))
+        assert [at for row in rows for at in row.documents] == step
+        assert all(row.n_tokens <= max(50, n) for row in rows)
+        # Two rows in succession would not have fitted into one.
+        assert all(
+            row.n_tokens + later.lengths[0] > max(50, n) for row, later in itertools.pairwise(rows)
+        )
+        assert len(docs.rows(step, sizes, n + max(lengths))) == 1
 
 
 def test_passes_say_how_often_a_document_comes() -> None:
