@@ -34,6 +34,8 @@ _APART_NATS = 0.5
 """So much better on what it trains on than on the held-out text, and it learns by heart."""
 _HELD_OUT_TOKENS = 8192
 """Of the held-out text, so much is tried at each evaluation."""
+_FEWEST_UPDATES = 60
+"""About; with much fewer, a small text is hardly learned (docs/tuning.md)."""
 _LOWER_ROW_TOKENS = 2048
 _RETHINK = 0.1
 """By so large a share must what is left change, to be planned anew."""
@@ -191,7 +193,13 @@ class Learning:
         return rows(documents, texts.lengths, self._plan.row_tokens)
 
     def _steps(self) -> Iterator[list[int]]:
-        return steps(self._order.tolist(), self._texts.train.lengths, self._recipe.step_tokens)
+        return steps(self._order.tolist(), self._texts.train.lengths, self._step_tokens)
+
+    @cached_property
+    def _step_tokens(self) -> int:
+        """As the recipe says, or less where a small text would make too few updates of it."""
+        total = int(self._texts.train.lengths[self._order].sum())
+        return min(self._recipe.step_tokens, max(self._recipe.n_ctx, total // _FEWEST_UPDATES))
 
     def _steps_after(self, done: int, progress: Progress) -> Iterator[list[int]]:
         for at, step in enumerate(self._steps()):

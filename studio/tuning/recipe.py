@@ -42,7 +42,7 @@ class Recipe:
     n_ctx: int = 512
     """Tokens that a document holds at most."""
     step_tokens: int = 2048
-    """Tokens for each update of the weights."""
+    """Tokens for each update of the weights; fewer where the texts are small."""
     row_tokens: int = 0
     """Tokens that are computed at once; less takes less memory. 0 for what suits the device."""
     warm_up: float = 0.05

@@ -64,7 +64,7 @@ _NUMBERS = (
     ),
     _Number(
         "step_tokens", "Tokens of an update", "Tokens that are read for each update of the "
-        "weights", 32, 1_000_000, "tokens", step=512,
+        "weights; fewer where your texts are small", 32, 1_000_000, "tokens", step=512,
     ),
     _Number(
         "row_tokens", "Tokens at once", "Tokens that are computed at once; less takes less "

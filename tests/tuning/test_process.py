@@ -130,6 +130,10 @@ def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
     assert next(event.step for event in tried) == 0
     assert len(tried) == RECIPE.evaluations + 1
     assert tried[-1].nats < tried[0].nats - 0.1
+    (planned, *_) = [event for event in watched.all(Planned) if isinstance(event, Planned)]
+    # So few words would be some twenty updates of the usual size.
+    assert planned.n_tokens < 25 * RECIPE.step_tokens
+    assert planned.n_steps > 40
     samples = [event for event in watched.all(Sampled) if isinstance(event, Sampled)]
     assert samples[0].tuned == samples[0].base
     assert samples[-1].tuned != samples[-1].base
