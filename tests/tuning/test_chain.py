@@ -59,6 +59,7 @@ def _adapted(
 ) -> PeftModel:
     """With an adapter that matters, saved in `folder`."""
     config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", **more)  # type: ignore[arg-type]
+    torch.manual_seed(0)
     peft = get_peft_model(model, config)
     with torch.no_grad():
         for name, weight in peft.named_parameters():
@@ -170,7 +171,7 @@ def test_a_real_quantized_model_is_the_same_on_both_sides(name: str, tmp_path: P
         tokens = engine.tokenize(TEXT)[:80]
         before = compare(_logits(model, tokens), engine.logits(tokens))
         refuse_base(before, QUANTIZED_NATS, base.path.name)
-        peft = _adapted(model, tmp_path / "peft", spread=0.03)
+        peft = _adapted(model, tmp_path / "peft", spread=0.06)
         tuned = _logits(peft, tokens)
         adapter = export.write_adapter(tmp_path / "peft", base, tmp_path / "a.gguf", name="x")
         after = compare(tuned, engine.logits(tokens, adapters=((adapter, 1.0),)))
