@@ -106,6 +106,10 @@ def _losses(watched: _Watched) -> dict[int, float]:
     return {event.step: event.nats for event in watched.all(Stepped) if isinstance(event, Stepped)}
 
 
+def _notes(watched: _Watched) -> list[str]:
+    return [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_makes_an_adapter_and_a_report_even_if_it_is_killed(
@@ -343,7 +347,7 @@ def test_a_control_text_that_is_gone_by_now_is_noted(
     _, watched = _worked_on(gone, _home(tmp_path))
     assert _failure(watched) == "No report here."
     assert len(given) == 1
-    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    notes = _notes(watched)
     assert any("gone.md" in note for note in notes)
 
 
@@ -365,7 +369,7 @@ def test_memory_that_is_short_means_less_at_a_time(
     monkeypatch.setattr(process, "make_report", _no_report)
     run, watched = _worked_on(job, _home(tmp_path))
     assert _failure(watched) == "No report here."
-    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    notes = _notes(watched)
     assert sum("The memory was short" in note for note in notes) == 2
     plans = [event for event in watched.all(Planned) if isinstance(event, Planned)]
     assert plans[0].checkpointing
@@ -395,7 +399,7 @@ def test_memory_that_gets_short_in_the_middle_means_shorter_rows_from_then_on(
     monkeypatch.setattr(process, "make_report", _no_report)
     run, watched = _worked_on(job, _home(tmp_path))
     assert _failure(watched) == "No report here."
-    notes = [event.sentence for event in watched.all(Noted) if isinstance(event, Noted)]
+    notes = _notes(watched)
     assert sum("The memory was short" in note for note in notes) == 1
     assert max(longest for n_steps, longest in computed if n_steps < 2) > RECIPE.n_ctx
     assert [n_steps for n_steps, _ in computed if n_steps >= 2] == list(
