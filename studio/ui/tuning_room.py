@@ -48,6 +48,7 @@ class TuningRoom(QWidget):
         self._known: list[Summary] = []
         self._looked = False
         self._looking = False
+        self._looks_again = False
         self._beginning = False
         self._leads = True  # to what wants to be seen, until the writer goes somewhere
         self.setup = Setup(Around(self._home, lambda: model.path, project))
@@ -111,9 +112,11 @@ class TuningRoom(QWidget):
 
     def look(self) -> None:
         """See which tunings there are; the first time, what is at work or was cut off is shown."""
-        if not self._looking:
-            self._looking = True
-            in_background(self, lambda: summaries(self._home), done=self._found)
+        if self._looking:  # it may have gone past what has come since
+            self._looks_again = True
+            return
+        self._looking = True
+        in_background(self, lambda: summaries(self._home), done=self._found)
 
     def open(self, tuning: Summary) -> None:
         """Show one tuning: its report if it is done, else how far it is."""
@@ -152,6 +155,9 @@ class TuningRoom(QWidget):
             self.open(waits)
         elif not found and self.view is self.all:
             self._show(self.setup)
+        if self._looks_again:
+            self._looks_again = False
+            self.look()
 
     def _show(self, view: QWidget) -> None:
         focused = self.window().focusWidget()

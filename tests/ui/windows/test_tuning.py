@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -49,11 +50,11 @@ from studio.tuning.events import (
 from studio.tuning.recipe import presets
 from studio.tuning.report.page import as_html
 from studio.tuning.run import ADAPTER, COMMANDS, EVENTS, LOCK, REPORT, REPORT_PAGE, Job, Run
-from studio.ui import tuning_watch
+from studio.ui import tuning_room, tuning_watch
 from studio.ui.tuning_progress import Running
 from studio.ui.tuning_room import TuningRoom
 from studio.ui.tuning_setup import Setup
-from studio.ui.tuning_state import Phase
+from studio.ui.tuning_state import Phase, Summary, summaries
 from tests.tuning.report.builders import full_report
 
 if TYPE_CHECKING:
@@ -660,6 +661,28 @@ def test_all_tunings_are_listed_and_one_is_removed_after_a_question(tuner: Tuner
     tuner.house.waits(lambda: room.all._list.count() == 1)
     assert not run.folder.exists()
     assert room._list.text() == "M&y tunings (1)"
+
+
+def test_a_tuning_that_begins_while_the_list_is_read_is_in_it(
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = tuner.opens()
+    tuner.house.waits(lambda: not room._looking)
+    has_read, goes_on = threading.Event(), threading.Event()
+
+    def reads_slowly(home: Path) -> list[Summary]:
+        found = summaries(home)
+        has_read.set()
+        goes_on.wait(10)
+        return found
+
+    monkeypatch.setattr(tuning_room, "summaries", reads_slowly)
+    room.look()
+    assert has_read.wait(10)
+    tuner.run("Winter", Began(False, 1), Stopped("Stopped."))
+    room.look()
+    goes_on.set()
+    tuner.house.waits(lambda: room._list.text() == "M&y tunings (1)")
 
 
 def test_a_report_that_cant_be_read_leaves_the_adapter_usable(tuner: Tuner) -> None:
