@@ -1,0 +1,165 @@
+"""What is done: the report, the notice of it, and all tunings in a list."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from studio.tuning.events import Began, Doing, Failed, Stopped
+from studio.tuning.recipe import presets
+from studio.tuning.run import ADAPTER, REPORT, REPORT_PAGE, Job, Run
+from studio.ui import tuning_room
+from studio.ui.tuning_state import Summary, summaries
+from tests.tuning.report.builders import full_report
+from tests.ui.windows.tuning.tuner import BEGAN, Tuner, step
+
+
+def test_when_it_is_done_its_report_is_there_and_can_be_used(tuner: Tuner, tmp_path: Path) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1), Doing("report", 0.5, "Reading"))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running)
+    wanted: list[Path] = []
+    room.adapter_wanted.connect(wanted.append)
+    tuner.finishes(run)
+    tuner.dies()
+    tuner.house.waits(lambda: room.view is room.report and room.report._use.isEnabled())
+    assert full_report().verdict in room.report._page.toPlainText()
+    tuner.clicks(room.report, "Use it")
+    assert wanted == [run.folder / ADAPTER]
+    target = tmp_path / "saved.html"
+    room.report._copy(run.folder / REPORT_PAGE, target)
+    tuner.house.waits(target.exists)
+    room.report._copy(run.folder / REPORT_PAGE, tmp_path / "none" / "saved.html")
+    tuner.house.waits(lambda: room.report._complaint.text)
+    assert "Choose another place" in room.report._complaint.text
+
+
+def test_an_end_that_is_not_seen_is_told_in_the_window(tuner: Tuner) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running and room.running._pause.isEnabled())
+    tuner.house.window._tuning.close()  # type: ignore[union-attr]
+    tuner.finishes(run)
+    tuner.dies()
+    tuner.house.waits(lambda: tuner.house.notice() == "The tuning ‘Winter’ is done.")
+    tuner.clicks(tuner.house.window.notices, "See it")
+    assert room.isVisible()
+    tuner.house.waits(lambda: full_report().verdict in room.report._page.toPlainText())
+    assert room.view is room.report
+
+    failing = tuner.running("Spring", *BEGAN, step(1))
+    room.look()
+    tuner.house.waits(lambda: len(room._known) == 2)
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    tuner.house.waits(lambda: room.running.title == "Spring" and room.running._pause.isEnabled())
+    tuner.clicks(room, "New tuning")
+    tuner.tells(failing, Failed("The disk is full. Make room."))
+    told = "The tuning ‘Spring’ stopped. The disk is full. Make room."
+    tuner.house.waits(lambda: tuner.house.notice() == told)
+
+
+def test_an_end_that_is_seen_is_not_told_twice(tuner: Tuner) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running)
+    tuner.tells(run, Failed("The disk is full. Make room."))
+    tuner.house.waits(lambda: "disk is full" in room.running._now.text())
+    assert tuner.house.notice() == ""
+
+
+def test_the_focus_stays_in_the_panel_from_view_to_view(
+    tuner: Tuner, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "start", lambda _: None)
+    room = tuner.opens()
+    tuner.house.client.is_ready(model_path)
+    room.setup._texts.add([tuner.writes("snow.txt", 20)])
+    tuner.house.waits(room.setup._start.isEnabled)
+    tuner.house.window.activateWindow()
+    room.setup._start.setFocus()
+    tuner.house.waits(room.setup._start.hasFocus)
+    tuner.clicks(room.setup, "Start tuning")
+    tuner.house.waits(lambda: room.view is room.running)
+    focused = tuner.house.window.focusWidget()
+    assert focused is not None
+    assert room.running is focused or room.running.isAncestorOf(focused)
+
+
+def test_training_longer_fills_the_set_up_in(tuner: Tuner, model_path: Path) -> None:
+    recipe = replace(presets()["quick"].recipe, rank=24, alpha=48.0)
+    job = Job(
+        "Winter", (tuner.texts,), model_path, recipe, "quick",
+        left_on=("mojibake",), controls=(tuner.writes("other.txt", 3),), prompt="It snowed.",
+        loss_weights=((tuner.texts, 2.0),), report="quick",
+    )  # fmt: skip
+    run = tuner.run("Winter", *BEGAN, job=job)
+    tuner.finishes(run)
+    room = tuner.opens()
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    tuner.house.waits(lambda: room.view is room.report)
+    tuner.clicks(room.report, "Train longer")
+    tuner.house.waits(lambda: room.view is room.setup)
+    made = room.setup.job()
+    longer = replace(recipe, minutes=2 * recipe.minutes, passes=2 * recipe.passes)
+    assert made == replace(job, name="Winter 2", recipe=longer)
+
+
+def test_all_tunings_are_listed_and_one_is_removed_after_a_question(tuner: Tuner) -> None:
+    tuner.run("Summer", Began(False, 1), Stopped("Stopped. It can go on."))
+    time.sleep(0.02)  # the newest first
+    run = tuner.done("Winter")
+    room = tuner.opens()
+    tuner.clicks(room, "My tunings (2)")
+    rows = [room.all._list.item(i).text() for i in range(room.all._list.count())]
+    assert rows[0].startswith("Winter\n")
+    assert "base.gguf" in rows[0]
+    assert full_report().verdict in rows[0]
+    assert "It can go on." in rows[1]
+    tuner.clicks(room.all, "Remove")
+    assert "Winter" in tuner.house.question()
+    tuner.house.answers("Cancel")
+    assert run.folder.exists()
+    tuner.clicks(room.all, "Remove")
+    tuner.house.answers("Remove")
+    tuner.house.waits(lambda: room.all._list.count() == 1)
+    assert not run.folder.exists()
+    assert room._list.text() == "M&y tunings (1)"
+
+
+def test_a_tuning_that_begins_while_the_list_is_read_is_in_it(
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = tuner.opens()
+    tuner.house.waits(lambda: not room._looking)
+    has_read, goes_on = threading.Event(), threading.Event()
+
+    def reads_slowly(home: Path) -> list[Summary]:
+        found = summaries(home)
+        has_read.set()
+        goes_on.wait(10)
+        return found
+
+    monkeypatch.setattr(tuning_room, "summaries", reads_slowly)
+    room.look()
+    assert has_read.wait(10)
+    tuner.run("Winter", Began(False, 1), Stopped("Stopped."))
+    room.look()
+    goes_on.set()
+    tuner.house.waits(lambda: room._list.text() == "M&y tunings (1)")
+
+
+def test_a_report_that_cant_be_read_leaves_the_adapter_usable(tuner: Tuner) -> None:
+    run = tuner.done("Winter")
+    (run.folder / REPORT).write_text("{}", "utf-8")
+    room = tuner.opens()
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    tuner.house.waits(lambda: room.report._complaint.text)
+    assert "damaged" in room.report._complaint.text
+    assert room.report._use.isEnabled()
