@@ -150,7 +150,7 @@ class Completion:
     def text(self) -> str:
         """The grey text as it is shown."""
         grey = self._grey
-        return grey.rest if grey and grey.shown_ms is not None else ""
+        return grey.rest if grey and grey.shown_ms is not None and self._fit(grey) else ""
 
     @property
     def place(self) -> Place:
@@ -601,10 +601,7 @@ class Completion:
         was_shown = grey.shown_ms is not None
         rest = grey.rest
         sure_enough = grey.wanted or self._enough(grey.current.sure)
-        # The first press of a key may leave half a character, typed from decomposed letters.
-        half = splits(self._around.before, rest) or splits(rest, self._around.after)
-        fit = self._worth_showing(grey) and not half and grey.current.has_word
-        if not fit or not (sure_enough or was_shown):
+        if not self._fit(grey) or not (sure_enough or was_shown):
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
             return []
@@ -614,9 +611,16 @@ class Completion:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         return [Show(rest)]
 
+    def _fit(self, grey: Grey) -> bool:
+        """Whether what is left of it may be seen, and so be taken."""
+        # The first press of a key may leave half a character, typed from decomposed letters.
+        half = splits(self._around.before, grey.rest) or splits(grey.rest, self._around.after)
+        return self._worth_showing(grey) and not half and grey.current.has_word
+
     def _worth_showing(self, grey: Grey) -> bool:
         """A key takes it, so it should save one: a single letter or mark does not."""
-        least = 2 if self._options.gated and not grey.others and not grey.asked_for else 1
+        gated = self._options.gated and grey.kind is Kind.SUGGESTION
+        least = 2 if gated and not grey.others and not grey.asked_for else 1
         return len(grey.rest) >= least
 
     def _ask_ahead(self, now_ms: float) -> list[Action]:

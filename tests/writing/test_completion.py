@@ -758,6 +758,14 @@ def test_one_letter_or_mark_is_not_worth_a_key_unless_it_was_asked_for(desk: Des
     assert desk.grey == "a"
 
 
+def test_what_is_out_of_sight_is_not_taken(desk: Desk) -> None:
+    desk.suggest("up")
+    desk.type("u")
+    assert desk.grey == "", "one letter is left"
+    desk.takes()
+    assert desk.before == "The keeper climbed u"
+
+
 def test_what_was_too_unsure_to_be_shown_is_asked_again_with_each_letter(desk: Desk) -> None:
     desk.suggest("the stairs", sure=0.35)
     desk.type("t")
@@ -945,6 +953,12 @@ def test_of_a_draft_that_has_only_begun_with_a_space_nothing_is_taken(desk: Desk
     assert desk.policy.streaming
 
 
+def test_the_last_letter_of_a_draft_stays_in_sight(desk: Desk) -> None:
+    draft(desk, "ed", end=False)
+    desk.type("e")
+    assert desk.grey == "d"
+
+
 def test_a_draft_of_nothing_is_refused_with_a_sentence(desk: Desk) -> None:
     desk.before = " \n"
     desk.do(desk.policy.draft(desk.around, desk.now_ms))
@@ -981,6 +995,7 @@ _STEPS = st.lists(
                 st.integers(0, ALTERNATIVES - 1),
             ),
         ),
+        st.tuples(st.just("suggest"), st.text(_CHARACTERS, min_size=1, max_size=12)),
         st.tuples(st.just("end"), st.tuples(st.integers(-3, -1), st.booleans())),
         st.tuples(st.just("rank"), st.lists(st.floats(-9, 0), min_size=1, max_size=4)),
         st.tuples(st.just("accept"), st.sampled_from(list(Amount))),
@@ -1024,6 +1039,13 @@ def test_only_keys_put_text_into_the_document(  # noqa: C901 (one case for each 
                     ask.ask_id, text, desk.now_ms, probability=sure, version=version
                 )
                 desk.do(said)
+            case "suggest", str(text):
+                desk.type(" ")
+                expected += " "
+                desk.wait()
+                if desk.asked and desk.asked[-1].ask_id not in desk.ended | desk.cancelled:
+                    desk.say(text)
+                    desk.wait()
             case "end", (int(which), bool(short)) if desk.asked:
                 ask = desk.asked[max(which, -len(desk.asked))]
                 desk.ended.add(ask.ask_id)
