@@ -50,24 +50,32 @@ class _WeightedNats(torch.autograd.Function):
         total = hidden.new_zeros((), dtype=torch.float32)
         at_once = max(1, _AT_ONCE // len(head))
         weights = torch.where(labels == MASKED, 0.0, weights.float())
+        # One piece of memory for all: pieces that come and go leave holes that nothing fits in.
+        held = hidden.new_empty(min(at_once, len(hidden)), len(head), dtype=torch.float32)
         for start in range(0, len(hidden), at_once):
             part = slice(start, start + at_once)
-            logits = (hidden[part] @ head.T).float()
+            logits = held[: len(hidden[part])]
+            if head.dtype is torch.float32:
+                torch.mm(hidden[part], head.T, out=logits)
+            else:
+                logits.copy_(hidden[part] @ head.T)
+            slope = None
             if softcap is not None:
-                logits = logits.div_(softcap).tanh_().mul_(softcap)
-            label = labels[part].clamp(min=0)[:, None]
-            normalizer = logits.logsumexp(-1, keepdim=True)
-            nats = (normalizer - logits.gather(1, label))[:, 0]
-            total += (nats * weights[part]).sum()
+                logits.div_(softcap).tanh_()
+                slope = 1 - logits**2 if wanted else None
+                logits.mul_(softcap)
+            label, weight = labels[part].clamp(min=0)[:, None], weights[part, None]
+            of_label = logits.gather(1, label)
+            highest = logits.amax(1, keepdim=True)
+            shares = logits.sub_(highest).exp_()
+            whole = shares.sum(1, keepdim=True)
+            total += ((highest + whole.log() - of_label) * weight).sum()
             if gradient is None:
                 continue
-            slope = None if softcap is None else 1 - (logits / softcap) ** 2
-            logits = logits.sub_(normalizer).exp_()
-            logits.scatter_add_(1, label, torch.full_like(label, -1.0, dtype=logits.dtype))
-            logits.mul_(weights[part, None])
+            shares.mul_(weight / whole).scatter_add_(1, label, -weight)
             if slope is not None:
-                logits.mul_(slope)
-            gradient[part] = logits.to(head.dtype) @ head
+                shares.mul_(slope)
+            gradient[part] = shares.to(head.dtype) @ head
         ctx.gradient = gradient
         return total
 

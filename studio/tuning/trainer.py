@@ -81,6 +81,10 @@ class Trainer:
         self._names, weights = zip(*self._trainable(), strict=True)
         self._weights: list[torch.nn.Parameter] = list(weights)
         self._means = [weight.detach().clone() for weight in self._weights]
+        for weight in self._weights:
+            # They stay where they are: made anew in each update, among what is freed before them,
+            # they leave holes.
+            weight.grad = torch.zeros_like(weight)
         self._optimizer = torch.optim.AdamW(
             self._weights,
             lr=recipe.learning_rate,
@@ -150,7 +154,7 @@ class Trainer:
         """Compute the loss of these rows and its gradient, and change nothing."""
         total = sum(_label_weights(documents, row).sum() for row in rows)
         nats = 0.0
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad(set_to_none=False)
         with self._learning():
             for row in rows:
                 breathe()
