@@ -13,6 +13,7 @@ from studio.tuning.events import Began, Doing, Failed, Stopped
 from studio.tuning.recipe import presets
 from studio.tuning.run import ADAPTER, REPORT, REPORT_PAGE, Job, Run
 from studio.ui import tuning_room
+from studio.ui.tuning_panel import FIRST_WIDTH_PX
 from studio.ui.tuning_state import Summary, summaries
 from tests.tuning.report.builders import full_report
 from tests.ui.windows.tuning.tuner import BEGAN, Tuner, step
@@ -152,6 +153,23 @@ def test_a_tuning_that_begins_while_the_list_is_read_is_in_it(
     room.look()
     goes_on.set()
     tuner.house.waits(lambda: room._list.text() == "M&y tunings (1)")
+
+
+def test_the_report_fits_into_the_panel_as_it_opens(tuner: Tuner) -> None:
+    figures = full_report().perplexity
+    names = ("g-k-chesterton_the-innocence-of-father-brown", "The Scarlet Pimpernel", "Kim")
+    controls = tuple(replace(figures.controls[0], name=name) for name in names)
+    report = replace(full_report(), perplexity=replace(figures, controls=controls))
+    run = tuner.done("Winter")
+    (run.folder / REPORT).write_text(report.to_json(), "utf-8")
+    view = tuner.opens().report
+    view.show_run(run, "Winter")
+    view.setParent(None)  # type: ignore[call-overload]
+    view.resize(FIRST_WIDTH_PX, 700)
+    view.show()
+    tuner.house.waits(lambda: "Pimpernel" in view._page.toPlainText())
+    assert view._page.horizontalScrollBar().maximum() == 0
+    view.deleteLater()
 
 
 def test_a_report_that_cant_be_read_leaves_the_adapter_usable(tuner: Tuner) -> None:
