@@ -36,6 +36,7 @@ from studio.engine import (
     Why,
     logits_of,
 )
+from studio.engine.context import SEQUENCES
 
 STORY = (
     "The keeper climbed the stairs of the lighthouse every evening, and every evening he "
@@ -572,7 +573,7 @@ def test_logits_are_no_others_when_requests_take_turns(engine: Engine) -> None:
 
 
 def test_a_dropped_query_leaves_the_engine_usable(engine: Engine) -> None:
-    for _ in range(40):
+    for _ in range(SEQUENCES):  # each round would lose two
         for query in (Scoring(STORY * 2, 40), Evaluating((5,) * 200)):
             steps = engine.answer(query)
             next(steps)
