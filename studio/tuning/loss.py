@@ -62,7 +62,7 @@ class _WeightedNats(torch.autograd.Function):
             slope = None
             if softcap is not None:
                 logits.div_(softcap).tanh_()
-                slope = 1 - logits**2 if wanted else None
+                slope = logits.square().neg_().add_(1) if wanted else None
                 logits.mul_(softcap)
             label, weight = labels[part].clamp(min=0)[:, None], weights[part, None]
             of_label = logits.gather(1, label)

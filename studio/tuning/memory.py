@@ -7,8 +7,8 @@ from studio.tuning.recipe import Recipe
 
 _RUNTIME_BYTES = 0.5e9
 """Python and PyTorch."""
-_LOGITS_BYTES = 2**23 * 4
-"""What `studio.tuning.loss` holds at once."""
+_LOGITS_BYTES = 2 * 2**23 * 4
+"""What `studio.tuning.loss` holds at once; half of it in 32 bits without a soft cap."""
 _LOADING = 1.6
 """Reading a GGUF file takes so many times its weights in 32 bits, for a moment."""
 
@@ -40,5 +40,5 @@ def memory_bytes(
         activations = n_layers * width * base.n_embd * row_tokens + 2 * within
     else:
         activations = n_layers * within
-    logits = min(_LOGITS_BYTES, 4 * base.n_vocab * row_tokens)
+    logits = min(_LOGITS_BYTES, 2 * 4 * base.n_vocab * row_tokens)
     return int(_RUNTIME_BYTES + weights + adapters + activations + logits)

@@ -116,7 +116,9 @@ class TuningRoom(QWidget):
             self._looks_again = True
             return
         self._looking = True
-        in_background(self, lambda: summaries(self._home), done=self._found)
+        in_background(
+            self, lambda: summaries(self._home), done=self._found, failed=self._found_none
+        )
 
     def open(self, tuning: Summary) -> None:
         """Show one tuning: its report if it is done, else how far it is."""
@@ -158,6 +160,10 @@ class TuningRoom(QWidget):
         if self._looks_again:
             self._looks_again = False
             self.look()
+
+    def _found_none(self, error: Exception) -> None:
+        self._looking = False
+        raise error
 
     def _show(self, view: QWidget) -> None:
         focused = self.window().focusWidget()

@@ -149,8 +149,7 @@ class Completion:
     @property
     def text(self) -> str:
         """The grey text as it is shown."""
-        grey = self._grey
-        return grey.rest if grey and grey.shown_ms is not None and self._fit(grey) else ""
+        return self._grey.in_sight if self._grey else ""
 
     @property
     def place(self) -> Place:
@@ -599,9 +598,9 @@ class Completion:
         if grey is None:
             return []
         was_shown = grey.shown_ms is not None
-        rest = grey.rest
         sure_enough = grey.wanted or self._enough(grey.current.sure)
         if not self._fit(grey) or not (sure_enough or was_shown):
+            grey.in_sight = ""
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
             return []
@@ -609,10 +608,11 @@ class Completion:
             grey.shown_ms, grey.n_keys = now_ms, 1
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
-        return [Show(rest)]
+        grey.in_sight = grey.rest
+        return [Show(grey.in_sight)]
 
     def _fit(self, grey: Grey) -> bool:
-        """Whether what is left of it may be seen, and so be taken."""
+        """Whether what is left of it may be seen."""
         # The first press of a key may leave half a character, typed from decomposed letters.
         half = splits(self._around.before, grey.rest) or splits(grey.rest, self._around.after)
         return self._worth_showing(grey) and not half and grey.current.has_word
@@ -620,8 +620,7 @@ class Completion:
     def _worth_showing(self, grey: Grey) -> bool:
         """A key takes it, so it should save one: a single letter or mark does not."""
         gated = self._options.gated and grey.kind is Kind.SUGGESTION
-        least = 2 if gated and not grey.others and not grey.asked_for else 1
-        return len(grey.rest) >= least
+        return len(grey.rest) >= (2 if gated and not grey.others and not grey.wanted else 1)
 
     def _ask_ahead(self, now_ms: float) -> list[Action]:
         """Ask what would follow the suggestion in sight, if it were taken."""

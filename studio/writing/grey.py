@@ -31,7 +31,9 @@ class Grey:
     streaming: bool = True
     show_at_ms: float = 0.0
     shown_ms: float | None = None
-    """Since when it is in sight."""
+    """Since when it is, or was, in sight."""
+    in_sight: str = ""
+    """What the editor shows of it: that, and nothing else, can be taken."""
     taken: str = ""
     """What of it was accepted or typed already."""
     wanted: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -766,6 +766,27 @@ def test_what_is_out_of_sight_is_not_taken(desk: Desk) -> None:
     assert desk.before == "The keeper climbed u"
 
 
+@pytest.mark.parametrize("gated", [True, False])
+def test_what_is_in_sight_can_be_taken_whatever_is_chosen_meanwhile(gated: bool) -> None:
+    desk = Desk(Completion(Options(gated=gated)))
+    desk.suggest("up")
+    desk.type("u")
+    desk.do(desk.policy.configure(Options(gated=not gated)))
+    seen = desk.grey
+    assert seen == ("" if gated else "p")
+    desk.takes()
+    assert desk.before == f"The keeper climbed u{seen}"
+
+
+def test_what_follows_an_accepted_word_can_be_taken_however_short(desk: Desk) -> None:
+    desk.suggest("the stairs.")
+    desk.takes(Amount.WORD)
+    desk.takes(Amount.WORD)
+    assert desk.grey == "."
+    desk.takes(Amount.WORD)
+    assert desk.before == "The keeper climbed the stairs."
+
+
 def test_what_was_too_unsure_to_be_shown_is_asked_again_with_each_letter(desk: Desk) -> None:
     desk.suggest("the stairs", sure=0.35)
     desk.type("t")
@@ -1001,6 +1022,7 @@ _STEPS = st.lists(
         st.tuples(st.just("accept"), st.sampled_from(list(Amount))),
         st.tuples(st.just("another"), st.sampled_from([1, -1])),
         st.tuples(st.just("configure"), st.sampled_from(list(Asking))),
+        st.tuples(st.just("gate"), st.booleans()),
         st.tuples(st.just("pause"), st.sampled_from([0, 300])),
         st.tuples(st.just("erase"), st.booleans()),
         st.tuples(st.just("paste"), st.text(_CHARACTERS, max_size=5)),
@@ -1061,7 +1083,9 @@ def test_only_keys_put_text_into_the_document(  # noqa: C901 (one case for each 
             case "another", int(step):
                 desk.do(policy.another(step, desk.now_ms))
             case "configure", Asking() as asking:
-                desk.do(policy.configure(Options(asking=asking)))
+                desk.do(policy.configure(replace(policy._options, asking=asking)))
+            case "gate", bool(gated):
+                desk.do(policy.configure(replace(policy._options, gated=gated)))
             case "pause", int(ms):
                 desk.do(policy.pause(desk.now_ms + ms if ms else 0))
             case "erase", bool(undone):

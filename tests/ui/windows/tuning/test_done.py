@@ -11,7 +11,7 @@ import pytest
 
 from studio.tuning.events import Began, Doing, Failed, Stopped
 from studio.tuning.recipe import presets
-from studio.tuning.run import ADAPTER, REPORT, REPORT_PAGE, Job, Run
+from studio.tuning.run import ADAPTER, REPORT, REPORT_PAGE, Job
 from studio.ui import tuning_room
 from studio.ui.tuning_panel import FIRST_WIDTH_PX
 from studio.ui.tuning_state import Summary, summaries
@@ -71,24 +71,6 @@ def test_an_end_that_is_seen_is_not_told_twice(tuner: Tuner) -> None:
     tuner.tells(run, Failed("The disk is full. Make room."))
     tuner.house.waits(lambda: "disk is full" in room.running._now.text())
     assert tuner.house.notice() == ""
-
-
-def test_the_focus_stays_in_the_panel_from_view_to_view(
-    tuner: Tuner, model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Run, "start", lambda _: None)
-    room = tuner.opens()
-    tuner.house.client.is_ready(model_path)
-    room.setup._texts.add([tuner.writes("snow.txt", 20)])
-    tuner.house.waits(room.setup._start.isEnabled)
-    tuner.house.window.activateWindow()
-    room.setup._start.setFocus()
-    tuner.house.waits(room.setup._start.hasFocus)
-    tuner.clicks(room.setup, "Start tuning")
-    tuner.house.waits(lambda: room.view is room.running)
-    focused = tuner.house.window.focusWidget()
-    assert focused is not None
-    assert room.running is focused or room.running.isAncestorOf(focused)
 
 
 def test_training_longer_fills_the_set_up_in(tuner: Tuner, model_path: Path) -> None:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.tuning.events import Noted, Stopped
+from studio.tuning.run import Run
 from studio.ui.tuning_progress import Running
 from studio.ui.tuning_setup import Setup
 from studio.ui.tuning_state import Phase
@@ -134,6 +135,24 @@ def test_closing_the_window_in_the_middle_leaves_nothing_behind(tuner: Tuner) ->
     assert again is not room
     tuner.house.waits(lambda: "step 2" in words_in(again.running))
     assert tuner.commands(run) == [], "nobody has told it anything"
+
+
+def test_the_focus_stays_in_the_panel_from_view_to_view(
+    tuner: Tuner, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "start", lambda _: None)
+    room = tuner.opens()
+    tuner.house.client.is_ready(model_path)
+    room.setup._texts.add([tuner.writes("snow.txt", 20)])
+    tuner.house.waits(room.setup._start.isEnabled)
+    tuner.house.window.activateWindow()
+    room.setup._start.setFocus()
+    tuner.house.waits(room.setup._start.hasFocus)
+    tuner.clicks(room.setup, "Start tuning")
+    tuner.house.waits(lambda: room.view is room.running)
+    focused = tuner.house.window.focusWidget()
+    assert focused is not None
+    assert room.running is focused or room.running.isAncestorOf(focused)
 
 
 _START = """
