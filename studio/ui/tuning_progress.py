@@ -194,7 +194,8 @@ class Running(Page):
 
     def _show_bar(self, state: RunState, phase: Phase) -> None:
         share = state.share
-        self._bar.setVisible(phase is not Phase.STOPPED or bool(state.steps))
+        training = state.doing is not None and state.doing.what == "training"
+        self._bar.setVisible(phase is not Phase.STOPPED or (training and bool(state.steps)))
         if share is None or phase in (Phase.LOOKING, Phase.STARTING):
             self._bar.setRange(0, 0)
             return

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
-from PySide6.QtGui import QBrush, QColor, QDesktopServices, QTextOption, QTextTable
+from PySide6.QtGui import QBrush, QColor, QDesktopServices, QTextCursor, QTextOption, QTextTable
 from PySide6.QtWidgets import QFileDialog, QFrame, QTextBrowser, QVBoxLayout, QWidget
 
 from studio.tuning import TuningError
@@ -108,11 +108,15 @@ class ReportView(QWidget):
         """Qt paints the lines of tables as bright as text, whatever the page says."""
         self._page.setHtml(self._html)
         edge = QBrush(QColor(colours_now().field))
+        # As one change: after several, Qt takes what it had not yet laid out to be without height.
+        cursor = QTextCursor(self._page.document())
+        cursor.beginEditBlock()
         for frame in self._page.document().rootFrame().childFrames():
             if isinstance(frame, QTextTable):
                 lines = frame.format()
                 lines.setBorderBrush(edge)
                 frame.setFormat(lines)
+        cursor.endEditBlock()
 
     def _failed(self, run: Run, error: Exception) -> None:
         if not isinstance(error, TuningError | OSError):

@@ -119,6 +119,16 @@ def test_a_cut_off_run_is_what_a_new_window_shows(tuner: Tuner) -> None:
     room = tuner.opens()
     tuner.house.waits(lambda: room.view is room.running and room.running._go_on.isVisible())
     assert "step 7" in room.running._now.text()
+    assert room.running._bar.isVisible(), "how far the training is"
+
+
+def test_of_one_that_was_stopped_at_its_report_no_bar_says_0_percent(tuner: Tuner) -> None:
+    tuner.run("Winter", *BEGAN, step(40), Doing("report", 0.0), Stopped("Stopped. It can go on."))
+    room = tuner.opens()
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    tuner.house.waits(lambda: "40" in words_in(room.running))
+    assert not room.running._bar.isVisible()
 
 
 def test_a_process_that_never_begins_is_told(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> None:

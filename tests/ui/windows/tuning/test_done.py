@@ -11,12 +11,13 @@ import pytest
 
 from studio.tuning.events import Began, Doing, Failed, Stopped
 from studio.tuning.recipe import presets
+from studio.tuning.report.figures import Pair
 from studio.tuning.run import ADAPTER, REPORT, REPORT_PAGE, Job
 from studio.ui import tuning_room
 from studio.ui.tuning_panel import FIRST_WIDTH_PX
 from studio.ui.tuning_state import Summary, summaries
 from tests.tuning.report.builders import full_report
-from tests.ui.windows.tuning.tuner import BEGAN, Tuner, step
+from tests.ui.windows.tuning.tuner import BEGAN, Tuner, paragraphs, step
 
 
 def test_when_it_is_done_its_report_is_there_and_can_be_used(tuner: Tuner, tmp_path: Path) -> None:
@@ -152,6 +153,28 @@ def test_the_report_fits_into_the_panel_as_it_opens(tuner: Tuner) -> None:
     tuner.house.waits(lambda: "Pimpernel" in view._page.toPlainText())
     assert view._page.horizontalScrollBar().maximum() == 0
     view.deleteLater()
+
+
+def test_every_sentence_of_a_long_report_is_to_be_seen(tuner: Tuner) -> None:
+    long = "\n\n".join(paragraphs("a sample", 40))
+    report = replace(full_report(), samples=tuple(Pair("It was", 1, long, long) for _ in range(3)))
+    run = tuner.done("Winter")
+    (run.folder / REPORT).write_text(report.to_json(), "utf-8")
+    room = tuner.opens()
+    tuner.clicks(room, "My tunings")
+    tuner.clicks(room.all, "Open")
+    page = room.report._page
+    tuner.house.waits(lambda: "Side by side" in page.toPlainText())
+    document = page.document()
+    layout = document.documentLayout()
+    tuner.house.waits(lambda: page.verticalScrollBar().maximum() > 10 * page.height())
+    block, n = document.begin(), 0
+    while block.isValid():
+        if block.text():
+            assert layout.blockBoundingRect(block).height() > 0, block.text()
+            n += 1
+        block = block.next()
+    assert n > 300
 
 
 def test_a_report_that_cant_be_read_leaves_the_adapter_usable(tuner: Tuner) -> None:
