@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -153,6 +154,21 @@ def test_the_focus_stays_in_the_panel_from_view_to_view(
     focused = tuner.house.window.focusWidget()
     assert focused is not None
     assert room.running is focused or room.running.isAncestorOf(focused)
+
+
+def test_tab_goes_from_what_is_above_a_view_into_it(tuner: Tuner) -> None:
+    run = tuner.running("Winter", *BEGAN, step(1))
+    room = tuner.opens()
+    tuner.house.waits(lambda: room.view is room.running and room.running._pause.isEnabled())
+    room.report.show_run(run, "Winter")
+    tuner.house.window.activateWindow()
+    for view in (room.running, room.report, room.preview, room.setup, room.all):
+        room._show(view)
+        room._list.setFocus()
+        tuner.house.waits(room._list.hasFocus)
+        QTest.keyClick(room._list, Qt.Key.Key_Tab)
+        focused = tuner.house.window.focusWidget()
+        assert view.isAncestorOf(focused), (view, focused)
 
 
 _START = """
