@@ -132,7 +132,7 @@ class House:
 
     def clicks_notice(self, label: str) -> None:
         """A button of the notice."""
-        _click(self.window.notices, label)
+        self.clicks(self.window.notices, label)
 
     def question(self) -> str:
         """What the writer is asked."""
@@ -148,7 +148,7 @@ class House:
         self.waits(self.question)
         for widget in QApplication.topLevelWidgets():
             if isinstance(widget, QMessageBox) and widget.isVisible():
-                _click(widget, label)
+                self.clicks(widget, label)
                 return
 
     def dialog(self, kind: type[D]) -> D:
@@ -156,8 +156,17 @@ class House:
         self.waits(lambda: self._dialogs(kind))
         return self._dialogs(kind)[0]
 
-    def clicks(self, dialog: QWidget, label: str) -> None:
-        _click(dialog, label)
+    def clicks(self, within: QWidget, label: str) -> None:
+        """A button, as soon as it is there: Qt shows a new one a moment after it was added."""
+
+        def there() -> None:
+            assert _button(within, label), f"there is no button “{label}”"
+
+        self.qtbot.waitUntil(there, timeout=10_000)
+        button = _button(within, label)
+        assert button
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        QApplication.processEvents()
 
     def _dialogs(self, kind: type[D]) -> list[D]:
         return [
@@ -185,13 +194,11 @@ class House:
             self.lamplight.model.end()
 
 
-def _click(within: QWidget, label: str) -> None:
+def _button(within: QWidget, label: str) -> QPushButton | None:
     for button in within.findChildren(QPushButton):
         if button.text().replace("&", "").startswith(label) and button.isVisible():
-            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-            QApplication.processEvents()
-            return
-    raise AssertionError(f"there is no button “{label}”")
+            return button
+    return None
 
 
 @pytest.fixture

@@ -128,13 +128,23 @@ class Tuner:
         return room
 
     def clicks(self, within: QWidget, label: str) -> None:
-        for each in within.findChildren(QAbstractButton):
-            if each.text().replace("&", "").startswith(label) and each.isVisible():
-                assert each.isEnabled(), label
-                each.click()
-                QApplication.processEvents()
-                return
-        raise AssertionError(f"there is no button “{label}”")
+        """A button, as soon as it can be clicked, also where it has to be scrolled to."""
+
+        def there() -> None:
+            assert _button(within, label), f"there is no button “{label}” that can be clicked"
+
+        self.house.qtbot.waitUntil(there, timeout=10_000)
+        button = _button(within, label)
+        assert button
+        button.click()
+        QApplication.processEvents()
+
+
+def _button(within: QWidget, label: str) -> QAbstractButton | None:
+    for each in within.findChildren(QAbstractButton):
+        if each.text().replace("&", "").startswith(label) and each.isVisible():
+            return each if each.isEnabled() else None
+    return None
 
 
 def words_in(view: QWidget) -> str:
