@@ -598,8 +598,12 @@ class Completion:
         if grey is None:
             return []
         was_shown = grey.shown_ms is not None
+        rest = grey.rest
         sure_enough = grey.wanted or self._enough(grey.current.sure)
-        if not self._fit(grey) or not (sure_enough or was_shown):
+        # The first press of a key may leave half a character, typed from decomposed letters.
+        half = splits(self._around.before, rest) or splits(rest, self._around.after)
+        fit = self._worth_showing(grey) and not half and grey.current.has_word
+        if not fit or not (sure_enough or was_shown):
             grey.in_sight = ""
             return [Hide()] if was_shown else []
         if now_ms < grey.show_at_ms:
@@ -608,14 +612,8 @@ class Completion:
             grey.shown_ms, grey.n_keys = now_ms, 1
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
-        grey.in_sight = grey.rest
-        return [Show(grey.in_sight)]
-
-    def _fit(self, grey: Grey) -> bool:
-        """Whether what is left of it may be seen."""
-        # The first press of a key may leave half a character, typed from decomposed letters.
-        half = splits(self._around.before, grey.rest) or splits(grey.rest, self._around.after)
-        return self._worth_showing(grey) and not half and grey.current.has_word
+        grey.in_sight = rest
+        return [Show(rest)]
 
     def _worth_showing(self, grey: Grey) -> bool:
         """A key takes it, so it should save one: a single letter or mark does not."""

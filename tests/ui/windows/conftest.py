@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
-from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app import Places, load_options, load_sounds
@@ -157,15 +156,15 @@ class House:
         return self._dialogs(kind)[0]
 
     def clicks(self, within: QWidget, label: str) -> None:
-        """A button, as soon as it is there: Qt shows a new one a moment after it was added."""
+        """A button, as soon as it can be clicked: Qt shows a new one a moment after it is added."""
 
         def there() -> None:
-            assert _button(within, label), f"there is no button “{label}”"
+            assert _button(within, label), f"there is no button “{label}” that can be clicked"
 
         self.qtbot.waitUntil(there, timeout=10_000)
         button = _button(within, label)
         assert button
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        button.click()
         QApplication.processEvents()
 
     def _dialogs(self, kind: type[D]) -> list[D]:
@@ -194,10 +193,10 @@ class House:
             self.lamplight.model.end()
 
 
-def _button(within: QWidget, label: str) -> QPushButton | None:
-    for button in within.findChildren(QPushButton):
+def _button(within: QWidget, label: str) -> QAbstractButton | None:
+    for button in within.findChildren(QAbstractButton):
         if button.text().replace("&", "").startswith(label) and button.isVisible():
-            return button
+            return button if button.isEnabled() else None
     return None
 
 

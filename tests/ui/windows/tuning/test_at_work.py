@@ -69,15 +69,15 @@ def test_it_is_paused_gone_on_with_finished_and_stopped(tuner: Tuner) -> None:
     run = tuner.running("Winter", *BEGAN, step(1))
     running = tuner.opens().running
     tuner.house.waits(running._finish.isEnabled)
-    tuner.clicks(running, "Pause")
+    tuner.house.clicks(running, "Pause")
     assert "Pausing" in running._now.text()
     tuner.tells(run, Standing("asked"))
     tuner.house.waits(lambda: running._pause.text() == "&Go on")
     assert "Paused" in running._now.text()
-    tuner.clicks(running, "Go on")
+    tuner.house.clicks(running, "Go on")
     tuner.tells(run, Standing(""))
     tuner.house.waits(lambda: running._pause.text() == "&Pause")
-    tuner.clicks(running, "Finish now")
+    tuner.house.clicks(running, "Finish now")
     assert not running._stop.isEnabled(), "it is told once"
     tuner.house.waits(lambda: tuner.commands(run) == ["pause", "go on", "finish"])
     tuner.tells(run, Doing("report", 0.1, "Reading"))
@@ -107,7 +107,7 @@ def test_what_was_killed_says_where_and_goes_on(
     assert "step 2" in running._now.text()
     begun: list[Path] = []
     monkeypatch.setattr(Run, "start", lambda self: begun.append(self.folder))
-    tuner.clicks(running, "Go on")
+    tuner.house.clicks(running, "Go on")
     assert "Starting" in running._now.text()
     tuner.house.waits(lambda: begun == [run.folder])
     tuner.tells(run, Began(True, 2), step(2))
@@ -125,8 +125,8 @@ def test_a_cut_off_run_is_what_a_new_window_shows(tuner: Tuner) -> None:
 def test_of_one_that_was_stopped_at_its_report_no_bar_says_0_percent(tuner: Tuner) -> None:
     tuner.run("Winter", *BEGAN, step(40), Doing("report", 0.0), Stopped("Stopped. It can go on."))
     room = tuner.opens()
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     tuner.house.waits(lambda: "40" in words_in(room.running))
     assert not room.running._bar.isVisible()
 
@@ -136,11 +136,11 @@ def test_a_process_that_never_begins_is_told(tuner: Tuner, monkeypatch: pytest.M
     monkeypatch.setattr(Run, "start", lambda _: None)
     tuner.run("Winter", Began(False, 1), Stopped("Stopped."))
     room = tuner.opens()
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     running = room.running
     tuner.house.waits(running._go_on.isVisible)
-    tuner.clicks(running, "Go on")
+    tuner.house.clicks(running, "Go on")
     tuner.house.waits(running._go_on.isVisible)
     assert running._now.text() == tuning_watch.NOT_BEGUN
 

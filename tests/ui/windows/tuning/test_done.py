@@ -30,7 +30,7 @@ def test_when_it_is_done_its_report_is_there_and_can_be_used(tuner: Tuner, tmp_p
     tuner.dies()
     tuner.house.waits(lambda: room.view is room.report and room.report._use.isEnabled())
     assert full_report().verdict in room.report._page.toPlainText()
-    tuner.clicks(room.report, "Use it")
+    tuner.house.clicks(room.report, "Use it")
     assert wanted == [run.folder / ADAPTER]
     target = tmp_path / "saved.html"
     room.report._copy(run.folder / REPORT_PAGE, target)
@@ -48,7 +48,7 @@ def test_an_end_that_is_not_seen_is_told_in_the_window(tuner: Tuner) -> None:
     tuner.finishes(run)
     tuner.dies()
     tuner.house.waits(lambda: tuner.house.notice() == "The tuning ‘Winter’ is done.")
-    tuner.clicks(tuner.house.window.notices, "See it")
+    tuner.house.clicks(tuner.house.window.notices, "See it")
     assert room.isVisible()
     tuner.house.waits(lambda: full_report().verdict in room.report._page.toPlainText())
     assert room.view is room.report
@@ -56,10 +56,10 @@ def test_an_end_that_is_not_seen_is_told_in_the_window(tuner: Tuner) -> None:
     failing = tuner.running("Spring", *BEGAN, step(1))
     room.look()
     tuner.house.waits(lambda: len(room._known) == 2)
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     tuner.house.waits(lambda: room.running.title == "Spring" and room.running._pause.isEnabled())
-    tuner.clicks(room, "New tuning")
+    tuner.house.clicks(room, "New tuning")
     tuner.tells(failing, Failed("The disk is full. Make room."))
     told = "The tuning ‘Spring’ stopped. The disk is full. Make room."
     tuner.house.waits(lambda: tuner.house.notice() == told)
@@ -84,10 +84,10 @@ def test_training_longer_fills_the_set_up_in(tuner: Tuner, model_path: Path) -> 
     run = tuner.run("Winter", *BEGAN, job=job)
     tuner.finishes(run)
     room = tuner.opens()
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     tuner.house.waits(lambda: room.view is room.report)
-    tuner.clicks(room.report, "Train longer")
+    tuner.house.clicks(room.report, "Train longer")
     tuner.house.waits(lambda: room.view is room.setup)
     made = room.setup.job()
     longer = replace(recipe, minutes=2 * recipe.minutes, passes=2 * recipe.passes)
@@ -99,17 +99,17 @@ def test_all_tunings_are_listed_and_one_is_removed_after_a_question(tuner: Tuner
     time.sleep(0.02)  # the newest first
     run = tuner.done("Winter")
     room = tuner.opens()
-    tuner.clicks(room, "My tunings (2)")
+    tuner.house.clicks(room, "My tunings (2)")
     rows = [room.all._list.item(i).text() for i in range(room.all._list.count())]
     assert rows[0].startswith("Winter\n")
     assert "base.gguf" in rows[0]
     assert full_report().verdict in rows[0]
     assert "It can go on." in rows[1]
-    tuner.clicks(room.all, "Remove")
+    tuner.house.clicks(room.all, "Remove")
     assert "Winter" in tuner.house.question()
     tuner.house.answers("Cancel")
     assert run.folder.exists()
-    tuner.clicks(room.all, "Remove")
+    tuner.house.clicks(room.all, "Remove")
     tuner.house.answers("Remove")
     tuner.house.waits(lambda: room.all._list.count() == 1)
     assert not run.folder.exists()
@@ -161,8 +161,8 @@ def test_every_sentence_of_a_long_report_is_to_be_seen(tuner: Tuner) -> None:
     run = tuner.done("Winter")
     (run.folder / REPORT).write_text(report.to_json(), "utf-8")
     room = tuner.opens()
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     page = room.report._page
     tuner.house.waits(lambda: "Side by side" in page.toPlainText())
     document = page.document()
@@ -181,8 +181,8 @@ def test_a_report_that_cant_be_read_leaves_the_adapter_usable(tuner: Tuner) -> N
     run = tuner.done("Winter")
     (run.folder / REPORT).write_text("{}", "utf-8")
     room = tuner.opens()
-    tuner.clicks(room, "My tunings")
-    tuner.clicks(room.all, "Open")
+    tuner.house.clicks(room, "My tunings")
+    tuner.house.clicks(room.all, "Open")
     tuner.house.waits(lambda: room.report._complaint.text)
     assert "damaged" in room.report._complaint.text
     assert room.report._use.isEnabled()

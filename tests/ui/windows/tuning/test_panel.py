@@ -149,7 +149,7 @@ def test_the_focus_stays_in_the_panel_from_view_to_view(
     tuner.house.window.activateWindow()
     room.setup._start.setFocus()
     tuner.house.waits(room.setup._start.hasFocus)
-    tuner.clicks(room.setup, "Start tuning")
+    tuner.house.clicks(room.setup, "Start tuning")
     tuner.house.waits(lambda: room.view is room.running)
     focused = tuner.house.window.focusWidget()
     assert focused is not None
@@ -207,14 +207,14 @@ def test_a_real_process_is_started_watched_and_stopped(tuner: Tuner, tmp_path: P
         assert isinstance(field, QSpinBox | QDoubleSpinBox)
         field.setValue(field.maximum())
     tuner.house.waits(room.setup._start.isEnabled)
-    tuner.clicks(room.setup, "Start tuning")
+    tuner.house.clicks(room.setup, "Start tuning")
     qtbot, running = tuner.house.qtbot, room.running
     qtbot.waitUntil(lambda: room.view is running, timeout=20_000)
     watch = running.watch
     assert watch is not None
     qtbot.waitUntil(lambda: bool(watch.state.steps), timeout=300_000)
     assert watch.phase is Phase.RUNNING
-    tuner.clicks(running, "Stop")
+    tuner.house.clicks(running, "Stop")
     qtbot.waitUntil(running._go_on.isVisible, timeout=120_000)
     assert isinstance(watch.state.last, Stopped)
     qtbot.waitUntil(lambda: not watch.run.is_running, timeout=60_000)

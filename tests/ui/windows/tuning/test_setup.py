@@ -91,7 +91,7 @@ def test_a_text_can_count_more_than_the_others(tuner: Tuner, model_path: Path) -
     tuner.house.waits(lambda: setup._texts.n_words is not None)
     assert setup.job().loss_weights == ((ice, 2.5),), "counting changes no weight"
     item.setSelected(True)
-    tuner.clicks(setup._texts, "Remove")
+    tuner.house.clicks(setup._texts, "Remove")
     assert setup.job().loss_weights == ()
 
 
@@ -114,7 +114,7 @@ def test_texts_can_be_dropped_anywhere_and_the_project_is_one_click(tuner: Tuner
         Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
     )  # fmt: skip
     setup.dropEvent(event)
-    tuner.clicks(setup, "This project")
+    tuner.house.clicks(setup, "This project")
     assert setup._texts.paths == (snow, tuner.texts)
     assert len(tuner.house.lamplight.windows) == 1, "the window has not opened it"
 
@@ -130,7 +130,7 @@ def test_a_base_that_cant_be_tuned_says_why(
     setup._base.choose(broken_models["not GGUF"])
     tuner.house.waits(lambda: setup._base.refused)
     assert not setup._start.isEnabled()
-    tuner.clicks(setup, "The one I write with")
+    tuner.house.clicks(setup, "The one I write with")
     tuner.house.waits(lambda: setup._base.known is not None)
     assert not setup._base.refused
     assert setup._start.isEnabled()
@@ -141,7 +141,7 @@ def test_what_is_under_more_goes_into_the_job(tuner: Tuner, model_path: Path) ->
     tuner.house.client.is_ready(model_path)
     setup = tuner.opens().setup
     setup._texts.add([tuner.writes("snow.txt", 10)])
-    tuner.clicks(setup, "Thorough")
+    tuner.house.clicks(setup, "Thorough")
     more = setup._more
     tuner.house.waits(lambda: more._cleaning)
     more._cleaning["mojibake"].setChecked(False)
@@ -195,7 +195,7 @@ def test_the_preview_shows_what_is_trained_on_held_out_and_removed(
     said = story.read_text("utf-8")
     story.write_text(f"{said}\n\n{paragraphs('snow.txt', 60)[30]}", "utf-8")
     room.setup._texts.add([story])
-    tuner.clicks(room.setup, "Look at the texts")
+    tuner.house.clicks(room.setup, "Look at the texts")
     assert room.view is room.preview
     tree = room.preview._tree
     tuner.house.waits(tree.topLevelItemCount)
@@ -204,7 +204,7 @@ def test_the_preview_shows_what_is_trained_on_held_out_and_removed(
     assert any(each.startswith("Repeated passages: 1 place") for each in shown)
     assert "words to train on" in room.preview._figures.text()
     assert "words to learn from" in room.preview._cautions.text(), "so few are told"
-    tuner.clicks(room.preview, "Back")
+    tuner.house.clicks(room.preview, "Back")
     assert room.view is room.setup
 
 
@@ -213,11 +213,11 @@ def test_too_few_words_are_said_in_the_panel(tuner: Tuner, model_path: Path) -> 
     tuner.house.client.is_ready(model_path)
     room = tuner.opens()
     room.setup._texts.add([tuner.writes("note.txt", 1)])
-    tuner.clicks(room.setup, "Look at the texts")
+    tuner.house.clicks(room.setup, "Look at the texts")
     tuner.house.waits(lambda: room.preview._complaint.text)
     assert "fewer than 500" in room.preview._complaint.text
     assert not room.preview._start.isVisible()
-    tuner.clicks(room.preview, "Back")
+    tuner.house.clicks(room.preview, "Back")
 
 
 def test_the_reading_can_be_stopped(tuner: Tuner, model_path: Path) -> None:
@@ -225,8 +225,8 @@ def test_the_reading_can_be_stopped(tuner: Tuner, model_path: Path) -> None:
     tuner.house.client.is_ready(model_path)
     room = tuner.opens()
     room.setup._texts.add([tuner.writes("snow.txt", 400)])
-    tuner.clicks(room.setup, "Look at the texts")
-    tuner.clicks(room.preview, "Stop")
+    tuner.house.clicks(room.setup, "Look at the texts")
+    tuner.house.clicks(room.preview, "Stop")
     assert room.view is room.setup
     QTest.qWait(300)
     assert room.view is room.setup

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from studio.tuning.events import Began, Evaluated, Event, Finished, Lines, Planned, Sampled, Stepped
 from studio.tuning.recipe import presets
@@ -126,25 +126,6 @@ class Tuner:
         room = panel.room
         assert room is not None
         return room
-
-    def clicks(self, within: QWidget, label: str) -> None:
-        """A button, as soon as it can be clicked, also where it has to be scrolled to."""
-
-        def there() -> None:
-            assert _button(within, label), f"there is no button “{label}” that can be clicked"
-
-        self.house.qtbot.waitUntil(there, timeout=10_000)
-        button = _button(within, label)
-        assert button
-        button.click()
-        QApplication.processEvents()
-
-
-def _button(within: QWidget, label: str) -> QAbstractButton | None:
-    for each in within.findChildren(QAbstractButton):
-        if each.text().replace("&", "").startswith(label) and each.isVisible():
-            return each if each.isEnabled() else None
-    return None
 
 
 def words_in(view: QWidget) -> str:
