@@ -187,6 +187,9 @@ class Request:
     """How the unfinished word at the end of the prompt may go on, each with a probability (0 to 1)
     that is added to the model's own for that whole word. For one version that is `GREEDY`, healed
     and without a grammar; the first `Piece` then has the probability of the word."""
+    hasty: bool = False
+    """An answer from the end of the prompt is better than a late one: where reading all of it would
+    take more than a second or so, the rest is read in idle time (`Finished.exact`)."""
     priority: Priority = Priority.DRAFT
 
     def __post_init__(self) -> None:
@@ -278,8 +281,46 @@ class Evaluating:
         _strengths(self.adapters)
 
 
-Query = Tokenizing | Scoring | Evaluating
+@dataclass(frozen=True)
+class ReadingAhead:
+    """Have a prompt read before anything is asked of it. The answer is `Finished` alone.
+
+    It gives way to all else that is asked, at once where that is about another text, and goes on
+    afterwards; a newer one takes the place of an older one. The fields are those of `Request`.
+    """
+
+    prompt: str
+    suffix: str = ""
+    adapters: AdapterSet = ()
+    heal: bool = True
+    priority: Priority = Priority.IDLE
+
+    def __post_init__(self) -> None:
+        _strengths(self.adapters)
+        _whole(self.prompt)
+        _whole(self.suffix)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Ask what was computed. The answer is one `Counted`; counting begins with the first one."""
+
+    priority: Priority = Priority.INLINE
+
+
+Query = Tokenizing | Scoring | Evaluating | ReadingAhead | Counting
 """What is asked about a text that is there, rather than for more of it."""
+
+
+def supersedes(newer: Request | Query, older: Request | Query) -> bool:
+    """Whether one takes the place of another: a suggestion that of one, reading ahead likewise."""
+    if isinstance(newer, ReadingAhead):
+        return isinstance(older, ReadingAhead)
+    return _is_suggestion(newer) and _is_suggestion(older)
+
+
+def _is_suggestion(asked: Request | Query) -> bool:
+    return isinstance(asked, Request) and asked.priority is Priority.INLINE
 
 
 @dataclass(frozen=True)
@@ -313,7 +354,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Reading:
-    """How far the evaluation of a prompt has come, in tokens; sent for long prompts."""
+    """How far the evaluation of a prompt has come, in tokens.
+
+    Told after each batch of a long prompt, and once any prompt is read of which something was
+    not evaluated yet: then `done` is `total`.
+    """
 
     done: int
     total: int
@@ -368,7 +413,19 @@ class Evaluated:
     """Shape (rows, n_vocab)."""
 
 
-Event = Piece | Reading | Ended | Tokenized | Scored | Evaluated | Finished
+@dataclass(frozen=True)
+class Counted:
+    """The answer to `Counting`, in tokens."""
+
+    evaluated: int
+    """All that the model computed, read or generated, those of interrupted batches among them."""
+    again: int
+    """Those of them that it had computed before: the same token after the same 48."""
+    interrupted: int
+    """Those whose batch was interrupted, so that nothing came of it."""
+
+
+Event = Piece | Reading | Ended | Tokenized | Scored | Evaluated | Counted | Finished
 
 
 @dataclass(frozen=True)
@@ -515,6 +572,13 @@ class Engine(Protocol):
 
     def interrupt(self) -> None:
         """From any thread: abort the computation under way; its step yields None at once."""
+        ...
+
+    def serves(self, request: Request | Query) -> bool:
+        """From any thread: whether the computation under way is of use for `request`, too.
+
+        A caller that wants `request` answered lets it end then, rather than `interrupt` it.
+        """
         ...
 
     def spare(self, on: bool) -> None:

@@ -39,6 +39,13 @@ class Adapters:
             sorted((self._name(path), strength) for path, strength in adapters if strength)
         )
 
+    def known(self, adapters: AdapterSet) -> AdapterKey | None:
+        """From any thread: the key, if all of them are loaded."""
+        names = [(self._names.get(path), strength) for path, strength in adapters if strength]
+        if any(known is None for known, _ in names):
+            return None
+        return tuple(sorted((known[1], strength) for known, strength in names if known))
+
     def use(self, key: AdapterKey) -> None:
         """Compute with exactly these adapters from the next batch on.
 

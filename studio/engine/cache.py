@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import Reading, RequestError
-from studio.engine.context import CHUNK, SEQUENCES, Context, NoRoom, full
+from studio.engine.context import SEQUENCES, Context, NoRoom, full
 from studio.engine.model_file import nonsense
 from studio.engine.parking import Parking
 from studio.engine.sequence import ROWS_AFTER, AdapterKey, Sequence
+from studio.engine.tally import Tally
 
 _PARK_ABOVE = 48
 """A sequence that would lose more tokens of the writer's than this is put aside first."""
@@ -28,6 +29,11 @@ _ANCHOR = 32
 _SHIFT_ABOVE = 64
 """Moving cells must save more tokens than this."""
 _READING_ABOVE = 256
+_STEP_S = 1.0
+"""Reading a prompt is not held up for longer, where that can be had: nothing may be silent for so
+long that it is taken for hung."""
+IDLE_STEP_S = 0.25
+"""The same for what is read in idle time: the next key waits for its end."""
 _ROWS_BEFORE = 4
 """Rows of logits are kept for so many places before the end of the last prompt."""
 
@@ -47,6 +53,9 @@ class Cache:
         self._sequences = [Sequence(i) for i in range(SEQUENCES)]
         self._parking = Parking(context)
         self._clock = 0
+        self.tally = Tally()
+        self.under_way: tuple[Sequence, list[int]] | None = None
+        """The batch that is being evaluated, if it is of one sequence: that, and what is added."""
         self.generated = 0
         """Tokens evaluated so far that were generated."""
         self._key: AdapterKey = ()
@@ -133,10 +142,13 @@ class Cache:
         if not sequence.tokens:
             sequence.shifted = False
 
-    def evaluate(self, sequence: Sequence, prompt: list[int]) -> Iterator[Reading | None]:
+    def evaluate(
+        self, sequence: Sequence, prompt: list[int], step_s: float = _STEP_S
+    ) -> Iterator[Reading | None]:
         """Bring a sequence to `prompt`, with the logits after it in its `rows`.
 
-        What was generated after the same prompt before stays in it.
+        What was generated after the same prompt before stays in it. A step should take `step_s`
+        at most: where the model is slow, fewer tokens are read in one.
         """
         shared = common(sequence.tokens, prompt)
         # A state that can't be taken back is of use at its end only, and with a row kept there.
@@ -147,7 +159,7 @@ class Cache:
         first = len(sequence.tokens)
         while len(sequence.tokens) < len(prompt):
             at = len(sequence.tokens)
-            chunk = prompt[at : at + CHUNK]
+            chunk = prompt[at : at + self._context.batch_rows(step_s)]
             if self.decode([sequence], chunk, range(at, at + len(chunk)), outputs=False):
                 sequence.tokens.extend(chunk)
                 if len(sequence.tokens) == len(prompt):
@@ -172,13 +184,20 @@ class Cache:
         """
         self._key = sequences[0].key
         self._use_adapters(self._key)
-        ids = [s.id for s in sequences] if len(sequences) > 1 else sequences[0].id
-        while True:
-            try:
-                return self._context.decode(tokens, positions, ids, outputs)
-            except NoRoom:
-                if not self._make_room():
-                    raise full() from None
+        alone = len(sequences) == 1
+        ids = sequences[0].id if alone else [s.id for s in sequences]
+        for i, sequence in enumerate(sequences):
+            self.tally.add(sequence.tokens, tokens if alone else tokens[i : i + 1])
+        self.under_way = (sequences[0], tokens) if alone else None
+        try:
+            while True:
+                try:
+                    return self._context.decode(tokens, positions, ids, outputs)
+                except NoRoom:
+                    if not self._make_room():
+                        raise full() from None
+        finally:
+            self.under_way = None
 
     def row(self, index: int) -> NDArray[np.float32]:
         """Logits of an output row of the last batch, without the tokens that are no text."""

@@ -31,7 +31,6 @@ from studio.engine import (
     Finished,
     LoadOptions,
     ModelFileError,
-    Priority,
     Query,
     Request,
     Score,
@@ -39,6 +38,7 @@ from studio.engine import (
     Tokenized,
     Tokenizing,
     logits_of,
+    supersedes,
 )
 from studio.engine.messages import (
     Ask,
@@ -128,11 +128,6 @@ class _Asked:
     sent_s: float = 0.0
     cancelled_s: float | None = None
 
-    @property
-    def is_suggestion(self) -> bool:
-        """A newer one takes its place."""
-        return isinstance(self.request, Request) and self.request.priority is Priority.INLINE
-
 
 class EngineClient:
     """A model in a worker process: opened, asked, and started again when it falls.
@@ -190,7 +185,8 @@ class EngineClient:
     def ask(self, request: Request | Query, on_event: OnEvent) -> int:
         """Ask; the events end with `Finished` or `Failed`. Answers a ticket for `cancel`.
 
-        A newer `Request` of inline priority takes the place of an older one. While a model is
+        A newer `Request` of inline priority takes the place of an older one, and so does a newer
+        `ReadingAhead`. While a model is
         being loaded or started again, all that is asked waits for it.
         """
         ticket = next(self._tickets)
@@ -430,13 +426,12 @@ class EngineClient:
     # -- requests --------------------------------------------------------------------------
 
     def _ask(self, ticket: int, asked: _Asked) -> None:
-        if asked.is_suggestion:
-            for other_ticket, other in list(self._asked.items()):
-                if other.is_suggestion and other.cancelled_s is None:
-                    if other.worker and other.worker is self._worker:
-                        other.cancelled_s = time.monotonic()  # the worker knows by itself
-                    else:
-                        self._cancel(other_ticket)
+        for other_ticket, other in list(self._asked.items()):
+            if other.cancelled_s is None and supersedes(asked.request, other.request):
+                if other.worker and other.worker is self._worker:
+                    other.cancelled_s = time.monotonic()  # the worker knows by itself
+                else:
+                    self._cancel(other_ticket)
         self._asked[ticket] = asked
         if self._worker is None and self._candidate is None:
             self._deliver(ticket, Failed("No model is open. Open one from the Model menu."))

@@ -22,6 +22,8 @@ SEQUENCES = 16
 _SPARE_CELLS = 1024
 """Cells beyond the context window, for drafts and versions beside the document."""
 _KV_TYPES = {"f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0}
+_TELLING = 8
+"""A batch of so many rows tells how quickly prompts are read."""
 _TRIAL_S = 0.25
 """How long each number of threads is tried."""
 
@@ -51,6 +53,10 @@ class Context:
         params.n_threads = options.n_threads or max(1, cores() - 1)
         self._n_threads = int(params.n_threads)
         self._n_threads_batch = int(params.n_threads_batch)
+        self.interrupted = 0
+        """Rows of batches that were interrupted."""
+        self.rate: float | None = None
+        """Tokens of a prompt read in a second, smoothed; None until enough were read."""
         self._sparing = self._spared = False  # as it should be, and as llama.cpp was told
         with native.captured_log() as lines:
             self.handle = C.llama_init_from_model(model, params)
@@ -81,6 +87,7 @@ class Context:
 
         With `outputs` the logits of every row are wanted, else of the last one. Raises `NoRoom`.
         """
+        began = time.monotonic()
         batch = self._batch.fill(tokens, positions, sequences, outputs)
         if self._sparing != self._spared:
             self._set_threads()
@@ -93,13 +100,29 @@ class Context:
             code = C.llama_decode(self.handle, batch)
         if code == 0:
             self.evaluated += len(tokens)
+            if len(tokens) >= _TELLING and not outputs:
+                self._note_rate(len(tokens) / max(1e-6, time.monotonic() - began))
             return True
         if code == 2:
+            self.interrupted += len(tokens)
             self._abort.clear()
             return False
         if code == 1:
             raise NoRoom
         raise EngineError(f"The model could not go on (llama.cpp answered {code}).")
+
+    def batch_rows(self, at_most_s: float) -> int:
+        """How many rows of a prompt are read in so much time, as far as is known.
+
+        `CHUNK`, or a half, a quarter or an eighth of it.
+        """
+        n = CHUNK
+        while self.rate and n > CHUNK // 8 and n / self.rate > at_most_s:
+            n //= 2
+        return n
+
+    def _note_rate(self, rate: float) -> None:
+        self.rate = rate if self.rate is None else self.rate + 0.3 * (rate - self.rate)
 
     def row(self, index: int) -> NDArray[np.float32]:
         """A copy of the logits of one output row of the last batch; shape (n_vocab,)."""

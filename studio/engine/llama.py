@@ -20,6 +20,8 @@ from studio.engine import (
     LoadOptions,
     Priority,
     Query,
+    Reading,
+    ReadingAhead,
     Request,
     RequestError,
     Score,
@@ -28,7 +30,7 @@ from studio.engine import (
     native,
 )
 from studio.engine.adapters import Adapters
-from studio.engine.cache import Cache, common
+from studio.engine.cache import IDLE_STEP_S, Cache, common
 from studio.engine.context import Context, metadata
 from studio.engine.devices import Gpu, automatic_layers, gpus, in_words, layers_by_device
 from studio.engine.infill import Infill
@@ -47,6 +49,12 @@ _NEAREST = 512
 """After a change of adapters the first answers are read from so many tokens."""
 _WORTH_WAITING = 128
 """The whole prompt is evaluated at once if that takes at most so many tokens more."""
+_HASTY_S, _HASTY_NEAREST_S = 1.5, 0.75
+"""A hasty answer is read from the end of the prompt where the whole would take longer than the
+first; that end takes the second."""
+_LEAST_NEAREST = 128
+_ALIKE = 256
+"""So many bytes are taken for the same place of a text."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,8 @@ class LlamaEngine:
                 began = time.monotonic()
                 yield from self._cache.evaluate(sequence, prompt)
                 prompt_ms = (time.monotonic() - began) * 1000
+                if n_read := len(prompt) - reused:
+                    yield Reading(n_read, n_read)
                 row = sequence.rows[len(prompt)]
                 began = time.monotonic()
                 first = sequence
@@ -155,12 +165,7 @@ class LlamaEngine:
     def catch_up(self) -> Iterator[None]:
         """See `studio.engine.Engine.catch_up`."""
         while behind := self._behind:
-            sequence, _ = self._cache.acquire(behind.prompt, behind.key)
-            try:
-                for _ in self._cache.evaluate(sequence, behind.prompt):
-                    yield None
-            finally:
-                self._cache.release(sequence)
+            yield from self._read(behind.prompt, behind.key)
             if self._behind is behind:
                 self._behind = None
         while self._cache.tidy():
@@ -168,7 +173,24 @@ class LlamaEngine:
 
     def answer(self, query: Query) -> Iterator[Event | None]:
         """See `studio.engine.Engine.answer`."""
+        if isinstance(query, ReadingAhead):
+            return self._read_ahead(query)
         return self._queries.answer(query)
+
+    def serves(self, request: Request | Query) -> bool:
+        """See `studio.engine.Engine.serves`."""
+        under_way = self._cache.under_way
+        if under_way is None:
+            return True  # nothing that takes long
+        if not isinstance(request, Request | ReadingAhead):
+            return False
+        sequence, added = under_way
+        if self._adapters.known(request.adapters) != sequence.key:
+            return False
+        pieces = self.vocabulary.pieces
+        read = b"".join(pieces[token] for token in [*sequence.tokens, *added])
+        wanted = request.prompt.encode("utf-8")
+        return _same_text(read, wanted) or _same_text(wanted, read)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """See `studio.engine.Engine.tokenize`."""
@@ -207,11 +229,32 @@ class LlamaEngine:
             C.llama_model_free(self._model)
             self._model = None
 
-    def _prompt(self, request: Request) -> tuple[list[int], bytes]:
+    def _read_ahead(self, query: ReadingAhead) -> Iterator[Event | None]:
+        prompt, _ = self._prompt(query)
+        if len(prompt) + _MARGIN > self.capabilities.n_ctx:
+            yield Finished(len(prompt), 0, 0, 0.0, 0.0)  # who asks for an answer is told
+            return
+        key = self._adapters.load(query.adapters)
+        reused = self._cache.known(prompt, key)
+        began = time.monotonic()
+        if reused < len(prompt):
+            yield from self._read(prompt, key)
+        yield Finished(len(prompt), reused, 0, (time.monotonic() - began) * 1000, 0.0)
+
+    def _read(self, prompt: list[int], key: AdapterKey) -> Iterator[None]:
+        """Evaluate a prompt in idle time."""
+        sequence, _ = self._cache.acquire(prompt, key)
+        try:
+            for _ in self._cache.evaluate(sequence, prompt, IDLE_STEP_S):
+                yield None
+        finally:
+            self._cache.release(sequence)
+
+    def _prompt(self, request: Request | ReadingAhead) -> tuple[list[int], bytes]:
         """The tokens to evaluate, and what the first generated ones must spell."""
         vocabulary = self.vocabulary
-        free = not (request.grammar or request.json_schema)  # a grammar begins with the new text
-        if request.heal and free:
+        free = not isinstance(request, Request) or not (request.grammar or request.json_schema)
+        if request.heal and free:  # a grammar begins with the new text
             healing = vocabulary.heal(request.prompt)
             before, spell = healing.tokens, healing.spell
         else:
@@ -222,22 +265,26 @@ class LlamaEngine:
         return before, spell
 
     def _nearest(self, prompt: list[int], key: AdapterKey, request: Request) -> list[int]:
-        """`prompt`, or after a change of adapters its end, while the whole waits for idle time.
+        """`prompt`, or its end alone, while the whole waits for idle time.
 
-        That is for suggestions, which would come too late. The end begins at the same token from
-        one keystroke to the next, so that it is evaluated once.
+        That is for suggestions, which would come too late: after a change of adapters, and where
+        they are hasty and much is unread. The end begins at the same token from one keystroke to
+        the next, so that it is evaluated once.
         """
         behind = self._behind if self._behind and self._behind.key == key else None
         if request.priority is not Priority.INLINE or (request.suffix and self._infill):
             return prompt
-        if behind is None:
-            changed = self._cache.known_otherwise(prompt, key) > len(prompt) // 2
-            if not changed:
+        nearest = _NEAREST
+        if behind is None and self._cache.known_otherwise(prompt, key) <= len(prompt) // 2:
+            rate = self._context.rate if self._context else None
+            unread = len(prompt) - self._cache.known(prompt, key)
+            if not request.hasty or rate is None or unread <= rate * _HASTY_S:
                 return prompt
+            nearest = max(_LEAST_NEAREST, min(_NEAREST, int(rate * _HASTY_NEAREST_S)))
         if behind and common(prompt, behind.prompt) >= behind.start:
             start = behind.start
         else:
-            start = max(0, len(prompt) - _NEAREST)
+            start = max(0, len(prompt) - nearest)
         bos = prompt[:1] if prompt[:1] == self.vocabulary.tokenize("")[:1] else []
         end = [*bos, *prompt[max(start, len(bos)) :]]
         whole_costs = len(prompt) - self._cache.known(prompt, key)
@@ -245,6 +292,17 @@ class LlamaEngine:
             return prompt
         self._behind = _Behind(prompt, key, start)
         return end
+
+
+def _same_text(beginning: bytes, text: bytes) -> bool:
+    """Whether `text` begins at some place of `beginning` and one goes on as the other does.
+
+    A tokenizer may put a space before a text, a window over a text may have moved on, and of a
+    prompt only the end may have been read.
+    """
+    at = beginning.find(text[:_ALIKE])
+    rest = beginning[at:]
+    return at >= 0 and (rest.startswith(text) or text.startswith(rest))
 
 
 def _load_model(

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.engine import (
+    Counted,
+    Counting,
     Evaluated,
     Evaluating,
     Event,
@@ -52,6 +54,15 @@ class Queries:
                 yield from self._scored(query)
             case Evaluating():
                 yield from self._evaluated(query)
+            case Counting():
+                yield self._counted()
+                yield Finished(0, 0, 0, 0.0, 0.0)
+
+    def _counted(self) -> Counted:
+        context, tally = self._context, self._cache.tally
+        tally.begin()
+        evaluated = context.evaluated + context.interrupted
+        return Counted(evaluated, tally.again, context.interrupted)
 
     def _tokenized(self, query: Tokenizing) -> Tokenized:
         tokens = self._vocabulary.tokenize(query.text, special=query.special)

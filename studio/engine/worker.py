@@ -25,8 +25,10 @@ from studio.engine import (
     ModelFileError,
     Priority,
     Query,
+    ReadingAhead,
     Request,
     Tokenizing,
+    supersedes,
 )
 from studio.engine.llama import LlamaEngine
 from studio.engine.messages import (
@@ -53,10 +55,12 @@ class _Job:
     steps: Iterator[Event | None]
     cancelled: bool = False
 
+    begun: bool = False
+
     @property
-    def is_suggestion(self) -> bool:
-        """A newer one takes its place."""
-        return isinstance(self.request, Request) and self.request.priority is Priority.INLINE
+    def reads_ahead(self) -> bool:
+        """What is asked of the text meanwhile goes on where it is."""
+        return isinstance(self.request, ReadingAhead)
 
 
 @dataclass
@@ -70,23 +74,17 @@ class _Jobs:
     _catching_up: Iterator[None] | None = None
 
     def add(self, ask: Ask) -> None:
-        request = ask.request
-        steps = (
-            self.engine.stream(request)
-            if isinstance(request, Request)
-            else self.engine.answer(request)
-        )
-        job = _Job(ask.ticket, request, steps)
+        job = _Job(ask.ticket, ask.request, self._steps(ask.request))
         with self._changed:
-            if job.is_suggestion:
-                for other in self._jobs:
-                    other.cancelled |= other.is_suggestion
+            for other in self._jobs:
+                other.cancelled |= supersedes(job.request, other.request)
             self._jobs.append(job)
             running = self._running
-            less_urgent = self._catching_up is not None
+            less_urgent = self._catching_up is not None and not job.reads_ahead
             if running:
                 less_urgent = running.cancelled or self._presses(job, running)
-            if less_urgent:
+            # What both have in common is computed once: a batch of use for both is let end.
+            if less_urgent and not self.engine.serves(job.request):
                 self.engine.interrupt()
             self._changed.notify()
 
@@ -95,9 +93,24 @@ class _Jobs:
             for job in self._jobs:
                 if job.ticket == ticket:
                     job.cancelled = True
-                    if job is self._running:
+                    if job is self._running and not self._of_use(job):
                         self.engine.interrupt()
             self._changed.notify()
+
+    def _of_use(self, job: _Job) -> bool:
+        """Whether what is computed for a job that was cancelled may be wanted all the same.
+
+        The text of a suggestion is: the next key, which is on its way, goes on from it.
+        """
+        if job.request.priority is Priority.DRAFT:
+            return False
+        waiting = [other for other in self._jobs if other is not job and not other.cancelled]
+        return all(self.engine.serves(other.request) for other in waiting)
+
+    def _steps(self, request: Request | Query) -> Iterator[Event | None]:
+        if isinstance(request, Request):
+            return self.engine.stream(request)
+        return self.engine.answer(request)
 
     def next(self) -> _Job:
         """Wait for the job whose turn it is: cancelled ones, then by priority and age.
@@ -111,6 +124,12 @@ class _Jobs:
                 self._changed.wait()
             job = min(self._jobs, key=lambda j: (not j.cancelled, j.request.priority, j.ticket))
             self._running = job
+            for other in self._jobs:
+                if other.reads_ahead and other.begun and other is not job:
+                    # It lets go of what it has read, and begins anew where that ends.
+                    other.steps.close()  # type: ignore[attr-defined]  # a generator
+                    other.steps, other.begun = self._steps(other.request), False
+            job.begun = True
             return job
 
     @staticmethod
