@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 
 from studio.engine import (
+    Counted,
     Ended,
     Evaluated,
     Event,
@@ -18,6 +19,7 @@ from studio.engine import (
     Piece,
     Priority,
     Reading,
+    ReadingAhead,
     Scored,
     Scoring,
     Tokenized,
@@ -47,6 +49,7 @@ from studio.writing.decisions import (
     Kind,
     Options,
     Rank,
+    ReadAhead,
     Show,
     Tell,
     WakeAt,
@@ -59,6 +62,8 @@ FRAME_MS = 33
 TOO_LONG = "This paragraph is too long for grey text: begin a new one with Enter."
 SELECTED = "A draft goes on from the cursor: take the selection away first."
 NOTHING_THERE = "There is no grey text to read out."
+SLOW = "suggestions come when you pause: the model is slow here"
+UNSURE = "nothing sure yet: {} asks"
 
 _KEYS_ALWAYS = ("key_draft", "key_suggest", "key_review")
 _GIVEN = ("context_chars", "memory_tokens", "lore_tokens", "note_tokens", "suggestion_tokens")
@@ -113,6 +118,7 @@ class Completer(QObject):
         self._settings = desk.settings
         self._desk = desk
         self._client = desk.client
+        self._prompt_of = prompt_of
         self._suggesting = suggesting
         self._learned = suggesting.learned
         self._policy = Completion(self._options(), prompt_of, self._learned.confidence, endings_of)
@@ -208,14 +214,33 @@ class Completer(QObject):
     def forget(self) -> None:
         """Another model answers, or it is told other things: what it said before is void."""
         self._carry_out(self._policy.forget())
+        self._read_here()
+
+    def opened(self) -> None:
+        """A text was opened. With the cursor at its beginning, its end is read: most writers go
+        on there."""
+        editor = self._editor
+        if editor.textCursor().position() == 0 and self._settings.current.asking != Asking.NEVER:
+            end = editor.document().characterCount() - 1
+            before = editor.around(self._settings.current.context_chars, end).before
+            if before.strip():
+                self._read_ahead(self._prompt_of(before), "")
+
+    def _read_here(self) -> None:
+        """Let the model read what stands before the cursor, for what may be asked next."""
+        if self._policy.kind is None and self._client.capabilities:
+            self._carry_out(self._policy.rests(self._around(), now_ms()))
 
     def configure(self) -> None:
         """Take the settings, the power and the model as they are now."""
         settings = self._settings.current
         self.spoken.on = settings.announce
         given, self._given = self._given, self._what_is_given()
+        first = self._model is None
         if self._another_model() or given != self._given:
             self.forget()
+        elif first and self._model:
+            self._read_here()
         self._carry_out(self._policy.configure(self._options()))
 
     def take(self) -> bool:
@@ -369,6 +394,8 @@ class Completer(QObject):
             match action:
                 case Ask():
                     self._ask(action)
+                case ReadAhead(prompt, suffix):
+                    self._read_ahead(prompt, suffix)
                 case Rank():
                     self._rank(action)
                 case Cancel(ask_id):
@@ -399,6 +426,10 @@ class Completer(QObject):
 
         self._reading = None
         self._tickets[ask_id] = engine_bridge.ask(self, self._desk, action.request, heard)
+
+    def _read_ahead(self, prompt: str, suffix: str) -> None:
+        query = ReadingAhead(prompt, suffix)
+        engine_bridge.ask(self, self._desk, query, lambda _: None)  # who asks then is told
 
     def _rank(self, action: Rank) -> None:
         """Ask how well the following text goes with each candidate."""
@@ -442,6 +473,8 @@ class Completer(QObject):
                 self._on_piece(ask_id, event)
             case Reading():
                 self._reading = event
+                if event.done == event.total:
+                    self._policy.read(ask_id, now_ms())
                 self._tell_state()
             case Finished():
                 self._failure = ""
@@ -453,7 +486,7 @@ class Completer(QObject):
                 self._end(ask_id)
             case Ended(why=Why.LENGTH):
                 self._cut_short.add(ask_id)
-            case Ended() | Tokenized() | Scored() | Evaluated():
+            case Ended() | Tokenized() | Scored() | Evaluated() | Counted():
                 pass  # the end of one version, and answers to what is not asked here
             case _:
                 assert_never(event)
@@ -509,12 +542,8 @@ class Completer(QObject):
 
     def _words(self) -> str:
         policy, settings = self._policy, self._settings.current
-        if policy.kind is None or not (policy.text or policy.streaming):
-            return ""
         if not policy.text:
-            if self._reading and self._reading.done < self._reading.total:
-                return f"reading the text, {100 * self._reading.done // self._reading.total} %"
-            return "thinking…" if policy.wanted else ""
+            return self._words_of_waiting()
         if policy.kind is Kind.SUGGESTION:
             return self._words_of_suggestion()
         if policy.streaming:
@@ -526,6 +555,21 @@ class Completer(QObject):
             f"a sentence, {shown(settings.key_draft)} another one, "
             f"{shown(settings.key_dismiss)} drops it"
         )
+
+    def _words_of_waiting(self) -> str:
+        """Nothing is in sight: why, as far as the writer can do something about it."""
+        policy, reading = self._policy, self._reading
+        if policy.streaming and reading and reading.done < reading.total:
+            return f"reading the text, {100 * reading.done // reading.total} %"
+        if policy.wanted:
+            return "thinking…" if policy.streaming else ""
+        on = self._settings.current.asking == Asking.ALWAYS and not policy.paused(now_ms())
+        if not on or self._client.capabilities is None:
+            return ""
+        if policy.only_at_pauses(now_ms()):
+            return SLOW
+        key = shown(self._settings.current.key_suggest)
+        return UNSURE.format(key) if policy.unsure and key else ""
 
     def _words_of_suggestion(self) -> str:
         settings = self._settings.current

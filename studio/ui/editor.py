@@ -202,9 +202,12 @@ class Editor(Page):
         cursor.endEditBlock()
         self._own_undo_step = self.document().availableUndoSteps()
 
-    def around(self, reach: int) -> Around:
-        """The text before the cursor, `reach` to twice that many units, and some after it."""
-        position = self.textCursor().position()
+    def around(self, reach: int, position: int | None = None) -> Around:
+        """The text before the cursor, `reach` to twice that many units, and some after it.
+
+        Or that about another `position`, in UTF-16 units.
+        """
+        position = self.textCursor().position() if position is None else position
         start = grid_start(position, reach)
         before = text_between(self.document(), start, position)
         end = min(position + AFTER_UNITS, self._length)

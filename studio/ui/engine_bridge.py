@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
-from studio.engine import Event, Query, Request, Tokenizing
+from studio.engine import Counting, Event, Query, Request, Tokenizing
 from studio.engine.client import Failed
 from studio.ui.background import on_gui_thread
 from studio.ui.desk import Desk
@@ -26,7 +26,7 @@ def ask(
     """
     carry = on_gui_thread(owner)
     adapters = desk.in_use.adapters
-    if adapters and not isinstance(request, Tokenizing):
+    if adapters and not isinstance(request, Tokenizing | Counting):
         request = replace(request, adapters=adapters)
 
     def hear(event: Event | Failed) -> None:

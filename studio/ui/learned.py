@@ -67,7 +67,11 @@ class Learned(QObject):
 
     def _write(self, confidence: Confidence) -> None:
         beside = self._path.with_suffix(f".{os.getpid()}.new")
-        values = {"threshold": round(confidence.threshold, 4), "seen": confidence.seen}
+        values = {
+            "threshold": round(confidence.threshold, 4),
+            "seen": confidence.seen,
+            "written_ms": round(confidence.written_ms),
+        }
         with self._writing:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,9 +89,13 @@ def _read(path: Path) -> Confidence:
     try:
         kept = json.loads(path.read_text("utf-8"))
         threshold, seen = float(kept["threshold"]), int(kept["seen"])
+        # Those of older versions did not count it, and had written for long.
+        written_ms = float(kept.get("written_ms", math.inf if seen else 0.0))
     except FileNotFoundError:
         return Confidence()
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         log.warning("%s is not readable: %s", path, error)
         return Confidence()
-    return Confidence(threshold, max(0, seen)) if math.isfinite(threshold) else Confidence()
+    if not math.isfinite(threshold) or math.isnan(written_ms):
+        return Confidence()
+    return Confidence(threshold, max(0, seen)).wrote(max(0.0, written_ms))

@@ -25,7 +25,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.engine import Ended, Evaluated, Event, Finished, Piece, Reading, Scored, Tokenized
+from studio.engine import (
+    Counted,
+    Ended,
+    Evaluated,
+    Event,
+    Finished,
+    Piece,
+    Reading,
+    Scored,
+    Tokenized,
+)
 from studio.engine.client import Failed
 from studio.library import LibraryError
 from studio.manuscript.utf16 import length
@@ -190,7 +200,7 @@ class LineBar(QFrame):
                 self._say(event.sentence)
             case Piece() | Reading() | Ended():
                 search.hear(event)
-            case Tokenized() | Scored() | Evaluated():
+            case Tokenized() | Scored() | Evaluated() | Counted():
                 pass  # answers to queries
             case _:
                 assert_never(event)

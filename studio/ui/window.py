@@ -391,6 +391,7 @@ class Window(QMainWindow):
         if document.path != self._path:
             self._path = document.path
             self.open_files.look()
+            self.completer.opened()
 
     def _show_craft(self) -> None:
         self.menus.show_craft()

@@ -34,6 +34,7 @@ from studio.writing.decisions import (
     Kind,
     Options,
     Rank,
+    ReadAhead,
     Show,
     Tell,
     WakeAt,
@@ -42,6 +43,7 @@ from studio.writing.graphemes import splits
 from studio.writing.grey import Ahead, Batch, Grey
 from studio.writing.languages import Language
 from studio.writing.pace import Pace
+from studio.writing.reading import ReadingOn
 from studio.writing.recent import ASKED_FOR, Recent
 from studio.writing.segments import next_line, next_sentence, next_word
 
@@ -58,6 +60,11 @@ _AHEAD_AFTER_MS = 120.0
 _PASTE_WAIT_MS = 300.0
 _REGRET_MS = 10_000.0
 """What was accepted and is deleted so soon was wrong."""
+
+_UNSURE_AFTER = 3
+"""So many suggestions in a row that were not sure enough are worth a word to the writer."""
+_STILL_WRITING_MS = 5_000.0
+"""A longer time between two keys is not spent with writing."""
 
 FIRST_WORDS = "Write a few words first: the {} goes on from them."
 OFF = "Suggestions are off. The Suggest menu switches them on."
@@ -87,6 +94,7 @@ def suggestion(
         sampling=GREEDY,
         stop=("\n",) if craft is Craft.STORY else (),
         suffix=following[:_FOLLOWING_CHARS],
+        hasty=True,
         priority=Priority.INLINE,
     )
 
@@ -116,6 +124,10 @@ class Completion:
         self.confidence = confidence or Confidence()
         self.pace = Pace(sparing=self._options.sparing)
         self._recent = Recent()
+        self._reading = ReadingOn()
+        self._reading.sparing = self._options.sparing
+        self._unsure = 0
+        self._typed_ms: float | None = None
         self._around = Around("", "")
         self._craft: Craft = Craft.STORY
         self._language: Language | None = None
@@ -160,12 +172,21 @@ class Completion:
         """Whether the writer wants none for a while, or has refused so many that none comes."""
         return now_ms < self._paused_until_ms or self.pace.silent
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the model answers, and nothing that it says is sure enough to be shown."""
+        return self._unsure >= _UNSURE_AFTER
+
+    def only_at_pauses(self, now_ms: float) -> bool:
+        """Whether suggestions come only when the writer pauses, because the model is slow."""
+        return self.pace.only_at_pauses(now_ms)
+
     # -- what the writer chooses ---------------------------------------------------------------
 
     def configure(self, options: Options) -> list[Action]:
         """Take new options; switching suggestions off takes one away."""
         self._options = options
-        self.pace.sparing = options.sparing
+        self.pace.sparing = self._reading.sparing = options.sparing
         if options.asking is Asking.ALWAYS:
             return []
         self._ask_at_ms = None
@@ -184,7 +205,14 @@ class Completion:
     def forget(self) -> list[Action]:
         """Another model answers, or it is given other things besides the text."""
         self._recent.forget()
+        self._reading.forget()
         return self.dismiss() if self.kind is Kind.SUGGESTION else []
+
+    def rests(self, around: Around, now_ms: float) -> list[Action]:
+        """The cursor rests here, and the model may read: a text was opened, a model is there."""
+        self._around = around
+        self._reading.rests(now_ms)
+        return self._wake(now_ms)
 
     def pause(self, until_ms: float) -> list[Action]:
         """Suggest nothing until then; 0 ends a pause, also one that many rejections brought."""
@@ -202,6 +230,9 @@ class Completion:
         again.
         """
         self._around = around
+        if self._typed_ms is not None and now_ms - self._typed_ms < _STILL_WRITING_MS:
+            self.confidence = self.confidence.wrote(now_ms - self._typed_ms)
+        self._typed_ms = now_ms
         if "\n" in text:
             self.pace.new_paragraph()
         grey = self._grey
@@ -213,8 +244,10 @@ class Completion:
             self._judge_taken(grey)
             if grey.rest or grey.streaming:
                 return [*self._display(now_ms), *self._wake(now_ms)]
-            return [*self._follow(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
-        return [*self._drop(now_ms), *self._go_on(now_ms, self.pace.wait_ms), *self._wake(now_ms)]
+            return [*self._follow(now_ms, self.pace.wait_ms(now_ms)), *self._wake(now_ms)]
+        actions = self._drop(now_ms)
+        actions += self._go_on(now_ms, self.pace.wait_ms(now_ms))
+        return [*actions, *self._wake(now_ms)]
 
     def changed(self, around: Around, now_ms: float, *, undone: bool = False) -> list[Action]:
         """The text changed in another way: deleted, pasted, undone, replaced.
@@ -227,13 +260,15 @@ class Completion:
         pasted = longer and not undone
         self._regret(around, now_ms)
         actions = self._drop(now_ms, rejected=False)
-        wait_ms = max(_PASTE_WAIT_MS, self.pace.wait_ms) if pasted else None
+        self._reading.rests(now_ms)
+        wait_ms = max(_PASTE_WAIT_MS, self.pace.wait_ms(now_ms)) if pasted else None
         return [*actions, *self._go_on(now_ms, wait_ms), *self._wake(now_ms)]
 
     def moved(self, around: Around, now_ms: float) -> list[Action]:
         """The cursor went elsewhere, or a selection or an input method began."""
         self._around = around
         self._ask_at_ms = None
+        self._reading.rests(now_ms)
         return [*self._drop(now_ms, rejected=False), *self._wake(now_ms)]
 
     def tick(self, now_ms: float) -> list[Action]:
@@ -245,6 +280,8 @@ class Completion:
         if self._ahead_at_ms is not None and now_ms >= self._ahead_at_ms:
             self._ahead_at_ms = None
             actions += self._ask_ahead(now_ms)
+        if self._reading.due_ms is not None and now_ms >= self._reading.due_ms:
+            actions += self._read_ahead(now_ms)
         grey = self._grey
         if grey and grey.shown_ms is None:
             actions += self._display(now_ms)
@@ -361,6 +398,11 @@ class Completion:
 
     # -- what the model answers ------------------------------------------------------------------
 
+    def read(self, ask_id: int, now_ms: float) -> None:
+        """The prompt of a request is read; what it takes from now on is the answer's."""
+        if self._grey and self._grey.awaits(ask_id):
+            self._grey.read_ms = now_ms
+
     def piece(
         self, ask_id: int, text: str, now_ms: float, *, probability: float = 1.0, version: int = 0
     ) -> list[Action]:
@@ -374,7 +416,8 @@ class Completion:
         answer = grey.others[version] if grey.others else grey.answer
         if not isinstance(answer, Known):
             if not grey.others and not answer.generated:
-                self.pace.answered(now_ms - grey.asked_ms)
+                began_ms = grey.asked_ms if grey.read_ms is None else grey.read_ms
+                self.pace.answered(now_ms - began_ms, now_ms)
             answer.add(text, probability)
         actions = [*self._step(grey), *self._display(now_ms)]
         complete = all(each.complete for each in grey.others) if grey.others else answer.complete
@@ -464,6 +507,7 @@ class Completion:
         if grey.batch is Batch.GENERATED:
             return self._rank(grey, now_ms)
         grey.streaming = False
+        self._note_unsure(grey)
         actions = self._step(grey)
         if isinstance(grey.answer, Answer) and grey.answer.text:
             self._keep(grey, grey.answer)
@@ -499,15 +543,18 @@ class Completion:
         self._ask_at_ms = None
         wanted = self._options.asking is Asking.ALWAYS and not self.paused(now_ms)
         if not wanted or not self._worth_asking():
+            self._reading.typed(self._around.before, now_ms)
             return []
         if self._recall(now_ms, only_if_sure=True):
             return self._display(now_ms)
-        if wait_ms is None or not self._may_ask(now_ms):
+        if wait_ms is None:
             return []
-        if wait_ms > 0:
-            self._ask_at_ms = now_ms + wait_ms
-            return []
-        return self._ask_suggestion(now_ms)
+        may_ask = self._may_ask(now_ms)
+        if may_ask and wait_ms <= 0:
+            return self._ask_suggestion(now_ms)
+        self._ask_at_ms = now_ms + wait_ms if may_ask else None
+        self._reading.typed(self._around.before, now_ms)
+        return []
 
     def _recall(self, now_ms: float, *, only_if_sure: bool = False) -> bool:
         """Take what was suggested here before; whether there was something."""
@@ -586,7 +633,8 @@ class Completion:
         others: Sequence[Answer] = (),
     ) -> Ask:
         self._ids += 1
-        gate_ms = self.pace.gate_ms if kind is Kind.SUGGESTION else 0.0
+        self._reading.reads(self._around.before)
+        gate_ms = self.pace.gate_ms(now_ms) if kind is Kind.SUGGESTION else 0.0
         self._grey = Grey(kind, self._ids, answer, now_ms, show_at_ms=now_ms + gate_ms)
         if others:
             self._grey.others, self._grey.batch = [*others], Batch.GENERATED
@@ -610,6 +658,7 @@ class Completion:
             return []
         if not was_shown:
             grey.shown_ms, grey.n_keys = now_ms, 1
+            self._unsure = 0
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         grey.in_sight = rest
@@ -637,6 +686,18 @@ class Completion:
         self._around = here
         return actions
 
+    def _read_ahead(self, now_ms: float) -> list[Action]:
+        """Have the text before the cursor read, so that the next answer begins at once."""
+        self._reading.due_ms = None
+        grey, off = self._grey, self._options.asking is Asking.NEVER
+        if off or now_ms < self._paused_until_ms or (grey and grey.streaming):
+            return []
+        if not self._around.before.strip():
+            return []
+        self._reading.reads(self._around.before)
+        request = self._request()
+        return [ReadAhead(request.prompt, request.suffix)]
+
     def _end_ahead(self, ahead: Ahead) -> list[Action]:
         actions: list[Action] = [] if ahead.answer.ended else [Cancel(ahead.ask_id)]
         ahead.streaming = False
@@ -662,13 +723,21 @@ class Completion:
         actions = self._drop_ahead()
         if grey is None:
             return actions
-        if grey.streaming and grey.kind is Kind.SUGGESTION and not grey.generated:
-            self.pace.unanswered(now_ms - grey.asked_ms)
+        if grey.streaming and grey.kind is Kind.SUGGESTION:
+            if not grey.generated:
+                read_ms = grey.read_ms
+                self.pace.unanswered(None if read_ms is None else now_ms - read_ms, now_ms)
+            elif grey.current.has_word:
+                self._note_unsure(grey)
         if rejected and grey.shown_ms is not None and not grey.judged:
             self._judge(grey, right=False)
             if grey.kind is Kind.SUGGESTION and not grey.wanted:
                 self.pace.not_wanted(now_ms - grey.shown_ms, sent_away=sent_away)
         return [*actions, *([Cancel(grey.ask_id)] if grey.streaming else []), Hide()]
+
+    def _note_unsure(self, grey: Grey) -> None:
+        if grey.kind is Kind.SUGGESTION and grey.shown_ms is None and not grey.wanted:
+            self._unsure += 1
 
     def _judge_taken(self, grey: Grey) -> None:
         """Its first word was right once all of it was taken."""
@@ -697,7 +766,8 @@ class Completion:
             self._accepted = None
 
     def _wake(self, now_ms: float) -> list[Action]:
-        times = [t for t in (self._ask_at_ms, self._ahead_at_ms) if t is not None]
+        due = (self._ask_at_ms, self._ahead_at_ms, self._reading.due_ms)
+        times = [t for t in due if t is not None]
         if self._grey and self._grey.shown_ms is None and self._grey.show_at_ms > now_ms:
             times.append(self._grey.show_at_ms)
         return [WakeAt(min(times))] if times else []

@@ -65,6 +65,14 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class ReadAhead:
+    """Have the model read this prompt while nothing else is asked; nothing is reported back."""
+
+    prompt: str
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
 class Rank:
     """Tell `ranked` how likely `following` is after each of `candidates`, best first wanted."""
 
@@ -114,4 +122,4 @@ class Tell:
     sentence: str
 
 
-Action = Ask | Rank | Cancel | Show | Hide | Insert | WakeAt | Tell
+Action = Ask | ReadAhead | Rank | Cancel | Show | Hide | Insert | WakeAt | Tell

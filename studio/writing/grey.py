@@ -29,6 +29,8 @@ class Grey:
     answer: Answer | Known | Written
     asked_ms: float
     streaming: bool = True
+    read_ms: float | None = None
+    """When its prompt was read, if anything of that was not read before."""
     show_at_ms: float = 0.0
     shown_ms: float | None = None
     """Since when it is, or was, in sight."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.engine import Ended, Engine, Piece, Request, Why
+from studio.engine import Ended, Engine, Piece, ReadingAhead, Request, Why
 from studio.writing.completion import Completion
+from studio.writing.confidence import Confidence
 from studio.writing.context import from_paragraph, grid_start
 from studio.writing.craft import Craft, craft_of
 from studio.writing.decisions import (
@@ -19,6 +20,7 @@ from studio.writing.decisions import (
     Insert,
     Options,
     Rank,
+    ReadAhead,
     WakeAt,
 )
 from studio.writing.languages import language_of
@@ -79,20 +81,23 @@ class Typist:
     def write(self, text: str, start: int, n: int, path: Path | None = None) -> Tally:
         """Write `n` characters of `text` from `start` on."""
         craft = craft_of(path, text) if path else Craft.STORY
-        policy = Completion(self.options, endings_of=self.endings_of)
+        policy = Completion(
+            self.options, confidence=Confidence().settled(), endings_of=self.endings_of
+        )
         policy.writes(craft, language_of(path))
         tally, at, now_ms = Tally(), start, 0.0
         evaluated, decoded = self.counts()
+        self._read(self._around(text, at).before)
         while at < start + n:
             shown = policy.text
             word = next_word(shown, text[max(0, at - 200) : at]) if shown else ""
-            right = bool(shown) and _is_next(word, text, at)
+            right = bool(shown) and is_next(word, text, at)
             tally.shown += bool(shown)
             tally.right += right
             tally.keys += 1
             now_ms += _KEY_EVERY_MS
             if right:
-                whole = not self.words_only and _is_next(shown, text, at)
+                whole = not self.words_only and is_next(shown, text, at)
                 actions = policy.accept(Amount.ALL if whole else Amount.WORD, now_ms)
                 taken = next(a.text for a in actions if isinstance(a, Insert))
                 if not text.startswith(taken, at):
@@ -123,8 +128,15 @@ class Typist:
             elif isinstance(action, WakeAt) and action.at_ms <= until_ms:
                 now_ms = max(now_ms, action.at_ms)
                 waiting += policy.tick(now_ms)
+            elif isinstance(action, ReadAhead):
+                self._read(action.prompt)
             elif isinstance(action, Rank):
                 raise TypeError("nothing follows the typist's cursor")
+
+    def _read(self, prompt: str) -> None:
+        """What the program has read while the writer does nothing."""
+        for _ in self.engine.answer(ReadingAhead(prompt, adapters=self.adapters)):
+            pass
 
     def _answer(self, policy: Completion, ask: Ask, now_ms: float) -> list[Action]:
         """Let the engine answer a request, as far as the policy wants it."""
@@ -144,7 +156,7 @@ class Typist:
         return [*actions, *policy.ended(ask.ask_id, now_ms, cut_short=cut_short)]
 
 
-def _is_next(said: str, text: str, at: int) -> bool:
+def is_next(said: str, text: str, at: int) -> bool:
     """Whether the text has exactly this next, and no word that only begins like it."""
     if not said or not text.startswith(said, at):
         return False
