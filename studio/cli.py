@@ -130,18 +130,28 @@ def _command_parser() -> argparse.ArgumentParser:
     add_adapters(commands)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
-    bench.add_argument("name", metavar="NAME", help="editor, engine, keystrokes, tune, or all")
+    bench.add_argument(
+        "name", metavar="NAME", help="editor, engine, typist, keystrokes, tune, or all"
+    )
     bench.add_argument("--row", metavar="ROW", help="measure this row alone")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, less exact")
     bench.add_argument(
         "--corpus", "--texts", type=Path, metavar="DIR", help="texts for what needs them"
     )
-    typist = bench.add_argument_group("keystrokes of texts of your own")
+    typist = bench.add_argument_group("typist and keystrokes, on texts of your own")
     typist.add_argument("--text", type=Path, nargs="+", metavar="FILE", help="texts to be typed")
     typist.add_argument(
         "--from", dest="start", type=int, default=40_000, metavar="CHAR", help="where to begin"
     )
-    typist.add_argument("--chars", type=int, default=4_000, metavar="N", help="how much to type")
+    typist.add_argument(
+        "--chars", type=int, metavar="N", help="how much to type (default: 4000; typist: 1000)"
+    )
+    typist.add_argument(
+        "--pace", type=float, metavar="MS", help="typist: a key each MS, not a person's rhythm"
+    )
+    typist.add_argument(
+        "--busy", action="store_true", help="typist: another program keeps one core busy"
+    )
     typist.add_argument("--model", type=Path, metavar="FILE", help="a GGUF file to suggest with")
     typist.add_argument("--adapter", type=Path, metavar="FILE", help="a LoRA adapter for it")
     typist.add_argument(
@@ -289,21 +299,44 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _bench_texts(options: argparse.Namespace) -> int:
-    """`lamplight bench keystrokes --text FILE...`."""
-    from studio.bench.keystrokes import Job, report
-    from studio.manuscript import ManuscriptError, Project
-
-    if options.name != "keystrokes":
-        raise BadInput("--text is for: lamplight bench keystrokes.")
+    """`lamplight bench typist --text FILE...` and `lamplight bench keystrokes --text FILE...`."""
+    if options.name not in ("keystrokes", "typist"):
+        raise BadInput("--text is for: lamplight bench typist, lamplight bench keystrokes.")
+    n_chars = options.chars or (1_000 if options.name == "typist" else 4_000)
     for path in options.text:
         if not path.is_file():
             raise BadInput(f"There is no file ‘{path}’ to type.")
-        if path.stat().st_size < options.start + options.chars:
+        if path.stat().st_size < options.start + n_chars:
             raise BadInput(f"‘{path.name}’ is too short: choose --from and --chars within it.")
+    if options.model and not options.model.is_file():
+        raise BadInput(f"There is no model file ‘{options.model}’.")
+    return _type(options, n_chars) if options.name == "typist" else _write(options, n_chars)
+
+
+def _type(options: argparse.Namespace, n_chars: int) -> int:
+    from studio.bench.typist import Job, report
+
+    if options.pace is not None and not 20 <= options.pace <= 10_000:
+        raise BadInput("--pace takes 20 to 10000 milliseconds a key.")
+    job = Job(
+        texts=tuple(options.text),
+        start=options.start,
+        n_chars=n_chars,
+        pace_ms=options.pace,
+        busy=options.busy,
+        model=options.model,
+    )
+    return report(job, as_json=options.json)
+
+
+def _write(options: argparse.Namespace, n_chars: int) -> int:
+    from studio.bench.keystrokes import Job, report
+    from studio.manuscript import ManuscriptError, Project
+
     job = Job(
         tuple(options.text),
         options.start,
-        options.chars,
+        n_chars,
         options.model,
         ((options.adapter, 1.0),) if options.adapter else (),
     )

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from studio.bench import Row, Wanted, verse
+from studio.bench.windows import display, figures_of
 
 
 @dataclass(frozen=True)
@@ -84,66 +78,17 @@ ROWS = [*(row for probe in PROBES for row in probe.rows.values()), *verse.ROWS]
 def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
     """Yield the wanted rows. Uses the display there is, or a virtual one, or none at all."""
     with ExitStack() as stack:
-        env = stack.enter_context(_display())
+        env = stack.enter_context(display())
         for probe in PROBES:
             rows = {key: row for key, row in probe.rows.items() if row.name in wanted.rows}
             if not rows:
                 continue
             n = probe.n_quick if wanted.quick else probe.n
-            runs = [_run(probe, n, env) for _ in range(1 if wanted.quick else probe.repeats)]
+            runs = [
+                figures_of(probe.name, n, env, limit_s=probe.limit_s)
+                for _ in range(1 if wanted.quick else probe.repeats)
+            ]
             for key, row in rows.items():
                 values = sorted(run[key] for run in runs if key in run)
                 yield row.name, values[len(values) // 2] if values else None
     yield from verse.measure(wanted)
-
-
-def _run(probe: Probe, n: int, env: dict[str, str]) -> dict[str, float]:
-    """Figures of one run in a process and a home folder of its own; none if there are none."""
-    program = [sys.executable, "-P", "-m", "studio.bench.window"]
-    with tempfile.TemporaryDirectory(prefix="lamplight-bench-") as home:
-        try:
-            done = subprocess.run(
-                [*program, probe.name, home, str(n), repr(time.time())],
-                env=env,
-                stdout=subprocess.PIPE,
-                text=True,
-                timeout=probe.limit_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            print(f"the window had no figures after {probe.limit_s:.0f} s", file=sys.stderr)
-            return {}
-    if done.returncode or not done.stdout.strip():
-        print(f"the window ended with {done.returncode} and no figures", file=sys.stderr)
-        return {}
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
-@contextmanager
-def _display() -> Iterator[dict[str, str]]:
-    """The environment of a process that may open windows."""
-    env = dict(os.environ)
-    on_linux = sys.platform.startswith("linux")
-    if not on_linux or env.get("DISPLAY") or env.get("WAYLAND_DISPLAY"):
-        yield env
-    elif xvfb := shutil.which("Xvfb"):
-        read, write = os.pipe()
-        screen = ("-screen", "0", "1280x800x24", "-noreset", "-nolisten", "tcp")
-        server = subprocess.Popen(
-            [xvfb, "-displayfd", str(write), *screen],
-            pass_fds=[write],
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(write)
-        with os.fdopen(read) as numbers:
-            number = numbers.readline().strip()
-        env.pop("QT_QPA_PLATFORM", None)
-        try:
-            yield {**env, "DISPLAY": f":{number}"}
-        finally:
-            server.terminate()
-            server.wait()
-    else:
-        print("no display and no Xvfb: windows are measured offscreen", file=sys.stderr)
-        yield {**env, "QT_QPA_PLATFORM": "offscreen"}

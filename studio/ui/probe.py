@@ -90,7 +90,7 @@ def p_of(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def measure(desk: Desk, probe: type[Probe], given: Given) -> int:
+def measure(desk: Desk, probe: Callable[[Lamplight, Given], Probe], given: Given) -> int:
     """Open the window as `lamplight` does, let a probe play in it; the exit code."""
     application = QApplication(["lamplight"])
     lamplight = Lamplight(application, desk)

@@ -105,7 +105,7 @@ class Writing(Probe):
             self.put_cursor(len(text))
             then()
 
-        self.when(lambda: self.editor.text() == text and self._loaded(), opened)
+        self.when(lambda: self.editor.text() == text and self.loaded(), opened)
 
     def put_cursor(self, at: int) -> None:
         cursor = self.editor.textCursor()
@@ -125,7 +125,13 @@ class Writing(Probe):
 
         QTimer.singleShot(self._dice.randint(*_KEY_EVERY_MS), self, go_on)
 
-    def _loaded(self) -> bool:
+    @property
+    def worker_pid(self) -> int | None:
+        """The model's process."""
+        return self._client.worker_pid
+
+    def loaded(self) -> bool:
+        """Whether a model answers."""
         return self._client.capabilities is not None
 
     def _undecided(self) -> bool:
@@ -242,12 +248,12 @@ class Idle(Writing):
     def _begin(self) -> None:
         processes = psutil.Process(self._client.worker_pid), psutil.Process()
         began_s = time.perf_counter()
-        before_s = [_used_s(process) for process in processes]
+        before_s = [used_s(process) for process in processes]
 
         def end() -> None:
             waited_s = time.perf_counter() - began_s
             worker_s, window_s = (
-                _used_s(process) - before
+                used_s(process) - before
                 for process, before in zip(processes, before_s, strict=True)
             )
             self.figures["worker_s"] = worker_s / waited_s * 60
@@ -257,7 +263,7 @@ class Idle(Writing):
         QTimer.singleShot(self.given.n * 1000, self, end)
 
 
-def _used_s(process: psutil.Process) -> float:
+def used_s(process: psutil.Process) -> float:
     """Processor's time that a process has taken so far."""
     used = process.cpu_times()
     return float(used.user + used.system)

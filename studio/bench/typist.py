@@ -1,0 +1,136 @@
+"""What a person gets of the suggestions who types at their own pace and waits for nothing."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from studio.bench.window import SCRIPT
+from studio.bench.windows import display, figures_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be typed, and how."""
+
+    texts: tuple[Path, ...]
+    start: int = 40_000
+    """The first character that is typed; those before it stand there already."""
+    n_chars: int = 1_000
+    pace_ms: float | None = None
+    """Milliseconds a key; None for a person's rhythm."""
+    busy: bool = False
+    """Another program keeps one core busy."""
+    model: Path | None = None
+    """None for the default one."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The figures of one text, or the means of several. Shares are of 1."""
+
+    text: str
+    seen: float
+    """Of keys, those before which a suggestion had been in sight for 250 ms."""
+    right: float
+    """Of these, those whose first word is what the text has next."""
+    wrong: float
+    """Of keys, those before which one that is not right was seen."""
+    saved: float
+    """Of the keys that it takes without suggestions, those that were not pressed."""
+    longest: float
+    """Words in a row that were typed without one."""
+    first_s: float | None
+    """From the first key to the first suggestion in sight; None if there was none."""
+    again: float | None
+    """Of the tokens that the model evaluated, those that it had evaluated before."""
+    worker_cpu: float
+    """Processors that the model's process kept busy."""
+    window_cpu: float
+
+    @staticmethod
+    def mean(lines: Sequence[Line]) -> Line:
+        """The means, and the longest of all stretches."""
+
+        def of(name: str) -> float | None:
+            values = [value for line in lines if (value := getattr(line, name)) is not None]
+            return statistics.fmean(values) if values else None
+
+        figures = {each.name: of(each.name) for each in fields(Line) if each.name != "text"}
+        figures["longest"] = max(line.longest for line in lines)
+        return Line(text=f"mean of {len(lines)}", **figures)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        first = "none" if self.first_s is None else f"{self.first_s:.1f} s"
+        again = "" if self.again is None else f"  evaluated again {self.again:.1%}"
+        return (
+            f"{self.text[:32]:<32} saved {self.saved:6.1%}  right {self.right:6.1%}"
+            f"  wrong {self.wrong:6.1%}  seen {self.seen:6.1%}  first {first}"
+            f"  longest without {self.longest:.0f} words{again}"
+            f"  processors: model {self.worker_cpu:.2f}, window {self.window_cpu:.2f}"
+        )
+
+
+def type_texts(job: Job) -> Iterator[Line]:
+    """Type all texts, each in a window and a home folder of its own; then their mean."""
+    lines = []
+    with ExitStack() as stack:
+        env = stack.enter_context(display())
+        if job.busy:
+            stack.enter_context(_busy_core())
+        for path in job.texts:
+            if line := _line(job, path, env):
+                lines.append(line)
+                yield line
+    if len(lines) > 1:
+        yield Line.mean(lines)
+
+
+def report(job: Job, *, as_json: bool) -> int:
+    """Print what `type_texts` yields; the exit code."""
+    n = 0
+    for line in type_texts(job):
+        n += 1
+        print(json.dumps(asdict(line)) if as_json else line, flush=True)
+    return 0 if n >= len(job.texts) else 1
+
+
+def _line(job: Job, path: Path, env: dict[str, str]) -> Line | None:
+    """Nothing if the window had no figures; it says why."""
+    script = {
+        "text": path.read_text("utf-8")[: job.start + job.n_chars + 100],
+        "start": job.start,
+        "n_chars": job.n_chars,
+        "pace_ms": job.pace_ms,
+        "model": str(job.model) if job.model else None,
+    }
+    most_s = 120 + 1.5 * job.n_chars * max(job.pace_ms or 0, 300) / 1000
+    figures = figures_of("typist", 0, env, limit_s=most_s, files={SCRIPT: json.dumps(script)})
+    if not figures:
+        return None
+    evaluated = figures.get("evaluated")
+    return Line(
+        text=path.stem,
+        first_s=figures.get("first_s"),
+        again=figures["again"] / evaluated if evaluated else None,
+        **{
+            name: figures[name]
+            for name in ("seen", "right", "wrong", "saved", "longest", "worker_cpu", "window_cpu")
+        },
+    )
+
+
+@contextmanager
+def _busy_core() -> Iterator[None]:
+    """Another program that never rests."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            yield
+        finally:
+            other.kill()
