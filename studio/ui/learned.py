@@ -90,7 +90,7 @@ def _read(path: Path) -> Confidence:
         kept = json.loads(path.read_text("utf-8"))
         threshold, seen = float(kept["threshold"]), int(kept["seen"])
         # Those of older versions did not count it, and had written for long.
-        written_ms = float(kept.get("written_ms", math.inf if seen else 0.0))
+        written_ms = float(kept.get("written_ms", math.inf if seen > 0 else 0.0))
     except FileNotFoundError:
         return Confidence()
     except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:

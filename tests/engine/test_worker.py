@@ -39,6 +39,9 @@ class _Engine:
     def interrupt(self) -> None:
         pass
 
+    def serves(self, _: Request | Query) -> bool:
+        return True
+
 
 class _Outlet:
     """Goes away after so many messages."""

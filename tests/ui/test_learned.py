@@ -21,10 +21,10 @@ def _learned(qtbot: QtBot, path: Path) -> Learned:
 def test_it_is_there_again(qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "data" / "confidence.json"
     learned = _learned(qtbot, path)
-    learned.learn(Confidence(0.55, 12))
+    learned.learn(Confidence(0.55, 12, 90_000))
     learned.end()
     again = Learned(path)
-    qtbot.waitUntil(lambda: again.confidence == Confidence(0.55, 12))
+    qtbot.waitUntil(lambda: again.confidence == Confidence(0.55, 12, 90_000))
     assert [each.name for each in path.parent.iterdir()] == ["confidence.json"]
 
 
@@ -34,9 +34,17 @@ def test_it_is_written_a_while_after_it_was_learned(
     path = tmp_path / "confidence.json"
     learned = _learned(qtbot, path)
     learned._settle.setInterval(10)
-    learned.learn(Confidence(0.55, 12))
+    learned.learn(Confidence(0.55, 12, 90_000))
     qtbot.waitUntil(path.exists)
-    assert json.loads(path.read_text()) == {"threshold": 0.55, "seen": 12}
+    kept = json.loads(path.read_text())
+    assert kept == {"threshold": 0.55, "seen": 12, "written_ms": 90_000}
+
+
+def test_who_wrote_with_an_older_version_is_no_beginner(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "confidence.json"
+    path.write_text('{"threshold": 0.55, "seen": 12}')
+    learned = Learned(path)
+    qtbot.waitUntil(lambda: learned.confidence == Confidence(0.55, 12).settled())
 
 
 @pytest.mark.parametrize(
@@ -51,6 +59,8 @@ def test_it_is_written_a_while_after_it_was_learned(
         b'{"threshold": NaN, "seen": 1}',
         b'{"threshold": 0.5}',
         b'{"threshold": 0.5, "seen": Infinity}',
+        b'{"threshold": 0.5, "seen": 1, "written_ms": NaN}',
+        b'{"threshold": 0.5, "seen": 1, "written_ms": "long"}',
         b"[" * 100_000,
     ],
 )

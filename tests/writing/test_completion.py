@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from studio.writing.decisions import (
     Kind,
     Options,
     Rank,
+    ReadAhead,
     Show,
     Tell,
     WakeAt,
@@ -49,6 +51,8 @@ class Desk:
     grey: str = ""
     asked: list[Ask] = field(default_factory=list)
     ranks: list[Rank] = field(default_factory=list)
+    read: list[tuple[float, str]] = field(default_factory=list)
+    """(when, prompt) that the model was to read ahead."""
     cancelled: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
@@ -72,6 +76,8 @@ class Desk:
                     self.asked.append(action)
                 case Rank():
                     self.ranks.append(action)
+                case ReadAhead(prompt):
+                    self.read.append((self.now_ms, prompt))
                 case Cancel(ask_id):
                     self.cancelled.add(ask_id)
                 case Show(text):
@@ -186,20 +192,152 @@ def test_typing_on_supersedes_what_was_asked(desk: Desk) -> None:
 
 def test_where_answers_are_dear_the_model_is_asked_after_a_pause(desk: Desk) -> None:
     for _ in range(30):
-        desk.policy.pace.answered(900.0)
+        desk.policy.pace.answered(900.0, desk.now_ms)
     desk.type(" the")
     assert not desk.asked
     desk.wait(500)
     assert desk.prompts == ["The keeper climbed the"]
 
 
-def test_answers_that_never_came_in_time_count_as_dear(desk: Desk) -> None:
-    for _ in range(40):
+def type_and_wait_in_vain(desk: Desk, *, n: int, every_ms: float, read: bool) -> None:
+    """Keys to which the model has no answer before the next one."""
+    for _ in range(n):
+        asked = len(desk.asked)
         desk.type("a")
-        desk.now_ms += 400
-    n = len(desk.asked)
+        if read and len(desk.asked) > asked:
+            desk.policy.read(desk.asked[-1].ask_id, desk.now_ms)
+        desk.wait(every_ms)
+
+
+def test_answers_that_never_came_in_time_count_as_dear_once_their_prompt_was_read(
+    desk: Desk,
+) -> None:
+    type_and_wait_in_vain(desk, n=8, every_ms=350, read=True)
+    asked = len(desk.asked)
     desk.type("a")
-    assert len(desk.asked) == n
+    assert len(desk.asked) == asked
+    desk.wait(500)
+    assert len(desk.asked) == asked + 1
+
+
+def test_a_prompt_that_takes_long_to_be_read_does_not_make_answers_dear(desk: Desk) -> None:
+    type_and_wait_in_vain(desk, n=40, every_ms=200, read=False)
+    asked = len(desk.asked)
+    desk.type("a")
+    assert len(desk.asked) == asked + 1
+
+
+def test_slow_answers_are_forgotten_within_seconds(desk: Desk) -> None:
+    type_and_wait_in_vain(desk, n=8, every_ms=350, read=True)
+    desk.wait(10_000)
+    asked = len(desk.asked)
+    desk.type("a")
+    assert len(desk.asked) == asked + 1
+
+
+# -- when the model reads ahead ------------------------------------------------------------------
+
+
+def test_the_text_is_read_when_the_cursor_rests(desk: Desk) -> None:
+    desk.wait(1_000)
+    assert [prompt for _, prompt in desk.read] == ["The keeper climbed"]
+    desk.wait(60_000)
+    assert len(desk.read) == 1
+    desk.do(desk.policy.moved(Around("The", " keeper climbed"), desk.now_ms))
+    desk.wait(1_000)
+    assert desk.read[-1][1] == "The"
+
+
+def test_a_cursor_that_runs_along_is_not_read_after(desk: Desk) -> None:
+    for i in range(10):
+        desk.do(desk.policy.moved(Around("The keeper"[:i], ""), desk.now_ms))
+        desk.wait(40)
+    assert not desk.read
+
+
+def test_the_text_is_read_after_a_deletion_and_where_nothing_is_asked(desk: Desk) -> None:
+    desk.wait(1_000)
+    desk.erase()
+    desk.wait(1_000)
+    assert desk.read[-1][1] == "The keeper climbe"
+    desk.becomes("# The lighthouse")
+    desk.type("s")
+    desk.wait(1_000)
+    assert desk.read[-1][1] == "# The lighthouses"
+    assert not desk.asked
+
+
+def test_a_writer_without_a_pause_is_read_along_with_where_the_model_is_slow(desk: Desk) -> None:
+    for _ in range(30):
+        desk.policy.pace.answered(900.0, desk.now_ms)
+    for letter in " the stairs of the lighthouse every evening before the lamp was lit":
+        desk.policy.pace.answered(900.0, desk.now_ms)
+        desk.type(letter)
+        desk.wait(150)
+    assert not desk.asked
+    assert len(desk.read) >= 2
+    for (_, before), (_, after) in pairwise(desk.read):
+        assert len(after) - len(before) <= 25
+    assert len(desk.before) - len(desk.read[-1][1]) <= 25
+
+
+def test_on_battery_reading_ahead_is_sparing_and_not_off() -> None:
+    desk = Desk(Completion(Options(sparing=True)))
+    desk.wait(1_000)
+    assert not desk.read
+    desk.wait(2_000)
+    assert len(desk.read) == 1
+
+
+def test_switched_off_or_paused_nothing_is_read(desk: Desk) -> None:
+    desk.do(desk.policy.configure(Options(asking=Asking.NEVER)))
+    desk.wait(5_000)
+    desk.do(desk.policy.configure(Options()))
+    desk.do(desk.policy.pause(desk.now_ms + 60_000))
+    desk.type("x")
+    desk.wait(5_000)
+    assert not desk.read
+
+
+def test_nothing_is_read_ahead_while_an_answer_comes(desk: Desk) -> None:
+    desk.type(" ")
+    desk.wait(5_000)
+    assert len(desk.asked) == 1
+    assert not desk.read
+
+
+# -- what the writer is told while nothing is in sight -------------------------------------------
+
+
+def test_after_three_answers_that_were_not_sure_enough_it_says_so(desk: Desk) -> None:
+    for i in range(3):
+        assert not desk.policy.unsure
+        desk.type(" x"[i % 2])
+        desk.say("the stairs", sure=0.1)
+        desk.wait()
+    assert desk.policy.unsure
+    desk.suggest("the stairs")
+    assert desk.grey
+    assert not desk.policy.unsure
+
+
+def test_in_the_first_ten_minutes_a_little_more_is_shown(desk: Desk) -> None:
+    sure = Confidence().threshold - 0.05
+    desk.suggest("the stairs", sure=sure)
+    assert desk.grey
+    later = Desk(Completion(confidence=Confidence().settled()))
+    later.suggest("the stairs", sure=sure)
+    assert not later.grey
+
+
+def test_the_first_ten_minutes_are_those_of_writing(desk: Desk) -> None:
+    desk.type("a")
+    desk.wait(3_600_000)
+    desk.type("a")
+    assert desk.policy.confidence.written_ms == 0
+    desk.wait(1_000)
+    desk.type("a")
+    assert desk.policy.confidence.written_ms == 1_000
 
 
 def test_on_battery_the_model_is_asked_after_a_pause_and_not_ahead() -> None:

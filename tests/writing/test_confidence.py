@@ -12,9 +12,24 @@ from studio.writing.confidence import WANTED, Confidence
 
 
 def test_only_what_is_likely_enough_is_shown() -> None:
-    confidence = Confidence(threshold=0.5)
+    confidence = Confidence(threshold=0.5).settled()
     assert confidence.enough(0.5)
     assert not confidence.enough(0.49)
+
+
+def test_who_has_just_begun_is_shown_a_little_more_and_less_and_less_so() -> None:
+    new = Confidence(threshold=0.5)
+    assert new.enough(0.4)
+    assert not new.enough(0.39)
+    half = new.wrote(300_000)
+    assert half.enough(0.451)
+    assert not half.enough(0.449)
+    assert new.wrote(600_000) == new.wrote(7_200_000) == new.settled()
+
+
+def test_that_does_not_move_what_is_learned() -> None:
+    new, old = Confidence(), Confidence().settled()
+    assert new.learned(right=True).threshold == old.learned(right=True).threshold
 
 
 def test_a_wrong_one_raises_it_and_a_right_one_lowers_it() -> None:
@@ -46,7 +61,7 @@ def test_what_was_in_sight_for_many_keys_counts_for_each() -> None:
 def test_it_settles_where_the_wanted_share_of_what_is_shown_is_right() -> None:
     """For a model that is right exactly as often as it says."""
     dice = random.Random(1)
-    confidence, shown = Confidence(), []
+    confidence, shown = Confidence().settled(), []
     for i in range(20_000):
         sure = dice.random()
         if confidence.enough(sure):
