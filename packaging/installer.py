@@ -89,6 +89,7 @@ class SetUp:
         self.lock: Lock = read_lock(root / "packaging" / "constraints.txt")
         self.record = Record.read(self.venv / "lamplight-setup.json")
         self.choices = self.record.choices.changed_by(env)
+        self._flags = system.compiler_flags(env)
 
     @property
     def programs(self) -> Path:
@@ -186,15 +187,14 @@ class SetUp:
 
     def steps(self) -> list[Step]:
         section, choices = self.lock.section, self.choices
+        build = f"{choices.build_args} {choices.llama_wheel}{''.join(self._flags.values())}"
         core = section("core").without(LLAMA)
         llama = section("core").only(LLAMA)
         steps = [
             Step("venv", f"{self.root} {sys.version_info[:2]}", self._make_venv),
             self._pip_step(core, "The writing core"),
             self._pip_step(section("build"), "Tools to build with"),
-            Step(
-                "llama", f"{llama.text} {choices.build_args} {choices.llama_wheel}", self._get_llama
-            ),
+            Step("llama", f"{llama.text} {build}", self._get_llama),
             self._pip_step(section("model"), "The default model"),
         ]
         if "tuning" in self.groups:
@@ -254,7 +254,8 @@ class SetUp:
 
     def _run(self, command: Sequence[str], watch: Watcher, line: ProgressLine) -> None:
         build_args = self.choices.build_args
-        env = environment(CMAKE_ARGS=build_args) if build_args else environment()
+        env = environment(**self._flags)
+        env |= {"CMAKE_ARGS": build_args} if build_args else {}
         try:
             run_watched(command, watch, line, self.log, env)
         except CommandFailed:
@@ -269,8 +270,9 @@ class SetUp:
             self._install_llama_wheel(self.choices.llama_wheel)
         else:
             self._compile_llama(afresh=bool(self.choices.build_args))
-            if not self.choices.build_args and not self._llama_starts():
-                # pip's cache held one that was built for another machine (a shared home folder)
+            if not self.choices.build_args and not self._llama_fits():
+                # pip's cache held one that was built for another machine (a shared home folder),
+                # or by an older version of this set-up
                 self._compile_llama(afresh=True)
         if not self._llama_starts():
             raise Failure(
@@ -302,6 +304,15 @@ class SetUp:
 
     def _llama_starts(self) -> bool:
         code = "import llama_cpp; llama_cpp.llama_backend_init()"
+        return self._python_ends_well(code)
+
+    def _llama_fits(self) -> bool:
+        """Whether one that pip had built before was built as this set-up builds it."""
+        info = "llama_cpp.llama_print_system_info()"
+        code = f"import llama_cpp; assert b'AMX_INT8 = 1' not in {info}"
+        return self._llama_starts() and (not self._flags or self._python_ends_well(code))
+
+    def _python_ends_well(self, code: str) -> bool:
         result = subprocess.run([str(self.python), "-c", code], capture_output=True, text=True)
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"\n$ python -c '{code}'\n{result.stderr}exit code {result.returncode}\n")

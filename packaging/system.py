@@ -103,6 +103,21 @@ def _compilers(env: Mapping[str, str]) -> list[Need]:
     ]
 
 
+def compiler_flags(env: Mapping[str, str], cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """What llama.cpp's compilers are told here, besides what ``env`` tells them.
+
+    No AMX: where a processor has it, GCC 12 (Debian's) loads the tiles' configuration before all of
+    it is written (its intrinsic names 8 of the 64 bytes), and the first prompt ends the process.
+    """
+    try:
+        has_amx = "amx_int8" in cpuinfo.read_text()
+    except OSError:
+        has_amx = False
+    if not has_amx:
+        return {}
+    return {name: f"{env.get(name, '')} -U__AMX_INT8__".strip() for name in ("CFLAGS", "CXXFLAGS")}
+
+
 def missing(wanted: Iterable[Need]) -> list[Need]:
     return [need for need in wanted if not is_met(need)]
 

@@ -234,6 +234,18 @@ def test_a_choice_renews_its_own_step_only(
     assert {name for name in plain if plain[name] != chosen[name]} == steps
 
 
+def test_where_the_processor_has_amx_llama_cpp_is_built_without_it(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags\t: fpu avx2 avx512f amx_tile amx_int8\n")
+    assert system.compiler_flags({"CFLAGS": "-O2"}, cpuinfo) == {
+        "CFLAGS": "-O2 -U__AMX_INT8__",
+        "CXXFLAGS": "-U__AMX_INT8__",
+    }
+    cpuinfo.write_text("flags\t: fpu avx2 avx512f\n")
+    assert system.compiler_flags({"CFLAGS": "-O2"}, cpuinfo) == {}
+    assert system.compiler_flags({}, tmp_path / "none") == {}
+
+
 def test_a_finished_set_up_starts_nothing(tmp_path: Path) -> None:
     set_up = _set_up(tmp_path, "run")
     set_up.programs.mkdir(parents=True)
