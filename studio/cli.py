@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.engine.client import EngineClient
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
-COMMANDS = ("draft", "complete", "tune", "adapters", "bench")
+COMMANDS = ("draft", "complete", "tune", "adapters", "faster", "bench")
 _SHOW_PROGRESS_AFTER_S = 1.0
 _DEMO = "The lamp in the window had been burning since dusk, and"
 
@@ -77,8 +77,9 @@ def _editor_parser() -> argparse.ArgumentParser:
         description="Open the editor. A language model on this machine continues your text in "
         "grey at the cursor; Tab takes it.",
         epilog="Without the window: lamplight draft “PROMPT”, lamplight complete FILE --at "
-        "LINE:COL, lamplight tune TEXTS, lamplight adapters, lamplight bench NAME; each explains "
-        "itself with --help. To open a file that is called like a command, write ./draft.",
+        "LINE:COL, lamplight tune TEXTS, lamplight adapters, lamplight faster, lamplight bench "
+        "NAME; each explains itself with --help. To open a file that is called like a command, "
+        "write ./draft.",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="texts or a folder")
     _add_model(parser)
@@ -128,6 +129,19 @@ def _command_parser() -> argparse.ArgumentParser:
 
     add_tune(commands)
     add_adapters(commands)
+
+    faster = commands.add_parser(
+        "faster", help="copy a model so that it is read faster", description=_faster.__doc__
+    )
+    faster.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a GGUF file (default: the usual model)"
+    )
+    faster.add_argument("--again", action="store_true", help="measure anew")
+    faster.add_argument("--remove", action="store_true", help="use no copy, and remove it")
+    faster.add_argument(
+        "--shared", action="store_true", help="keep it beside the program, for all who use it"
+    )
+    faster.set_defaults(run=_faster)
 
     bench = commands.add_parser("bench", help="measure this machine", description=_bench.__doc__)
     bench.add_argument(
@@ -276,6 +290,41 @@ def _complete(options: argparse.Namespace) -> int:
 
     capabilities = _answer(request, options.model, gather, options.adapter)
     _print_json({"text": "".join(parts), "at": options.at, "model": capabilities.name})
+    return OK
+
+
+def _faster(options: argparse.Namespace) -> int:
+    """Make a copy of a model file in a format that this machine reads faster, if there is one. Both
+    are measured; a copy that is faster is used in place of the file from then on."""
+    from studio.app import Places, copies, shared_copies
+    from studio.engine.faster import slow_format
+
+    places = Places.of_user()
+    model = _model_file(options.file, places)
+    if not model.is_file():
+        raise BadInput(f"There is no model file ‘{model}’.")
+    kept = shared_copies() if options.shared else copies(places)
+    try:
+        if options.remove:
+            kept.decline(model)
+            print(f"‘{model.name}’ is used as it is.")
+            return OK
+        if options.again:
+            kept.forget(model)
+    except OSError as error:
+        raise BadInput(f"‘{error.filename}’ can't be written ({error.strerror}).") from error
+    if not slow_format(model):
+        print(f"‘{model.name}’ is in a format that is read quickly as it is.")
+        return OK
+    if kept.undecided(model):
+        with _bar("Making a copy and measuring it", "%", 100) as bar:
+            for done in kept.make(model):
+                bar.update(round(done * 100) - bar.n)
+    verdict = kept.verdict(model)
+    if verdict and verdict.copy:
+        print(f"A copy of ‘{model.name}’ is read {verdict.ratio:.1f} times as fast, and is used.")
+    else:
+        print(f"No copy of ‘{model.name}’ is used.")
     return OK
 
 

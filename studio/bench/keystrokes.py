@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.app import Places, copy_folders
 from studio.bench import Row, Wanted
 from studio.engine import LoadOptions
 from studio.library import DefaultModel
@@ -118,7 +119,8 @@ def write(job: Job) -> Iterator[Line]:
     from studio.engine.llama import LlamaEngine
 
     path = job.model or DefaultModel.declared().find()
-    with closing(LlamaEngine(LoadOptions(path, n_ctx=_N_CTX))) as engine:
+    options = LoadOptions(path, n_ctx=_N_CTX, copies=copy_folders(Places.of_user()))
+    with closing(LlamaEngine(options)) as engine:
         for run in job.runs:
             lines = []
             for text in job.texts:

@@ -459,6 +459,8 @@ class Capabilities:
     layers: tuple[tuple[str, int], ...] = ()
     """(device, how many layers are there), "CPU" last; the output counts as one layer."""
     flash_attention: bool = False
+    copy: Path | None = None
+    """The file that was loaded in place of `path`: see `LoadOptions.copies`."""
 
     @property
     def gpu_layers(self) -> int:
@@ -482,6 +484,9 @@ class LoadOptions:
     """Layers to put on a GPU if there is one; -1 for as many as fit in its free memory."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
     """Auto is off on a CPU and llama.cpp's own choice on a GPU."""
+    copies: tuple[Path, ...] = ()
+    """Folders in which a copy of the file may lie that this machine reads faster; see `faster`. It
+    is loaded in its place, and nothing else about the model changes."""
     kv_type: Literal["f16", "q8_0"] = "f16"
     """How keys and values are kept; q8_0 takes half the memory and needs flash attention."""
 

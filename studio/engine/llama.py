@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import llama_cpp.llama_cpp as C
 import numpy as np
@@ -18,6 +19,7 @@ from studio.engine import (
     Event,
     Finished,
     LoadOptions,
+    ModelFileError,
     Priority,
     Query,
     Reading,
@@ -33,6 +35,7 @@ from studio.engine.adapters import Adapters
 from studio.engine.cache import IDLE_STEP_S, Cache, common
 from studio.engine.context import Context, metadata
 from studio.engine.devices import Gpu, automatic_layers, gpus, in_words, layers_by_device
+from studio.engine.faster import Copies
 from studio.engine.infill import Infill
 from studio.engine.model_file import damaged, refuse_unfit, why_not_loaded
 from studio.engine.queries import Queries
@@ -77,28 +80,50 @@ class LlamaEngine:
         self._model: C.llama_model_p | None = None
         self._context: Context | None = None
         devices = gpus() if options.gpu_layers else []
-        refuse_unfit(options.path, sum(device.free_bytes for device in devices))
-        self._model, lines = _load_model(options, devices, on_progress)
-        if not self._model:
-            raise why_not_loaded(options.path, lines)
+        # A GPU reads every format quickly.
+        copy = None if devices else Copies(options.copies).find(options.path)
         try:
-            self._context = context = Context(self._model, options)
-            if not context.sound:
-                raise damaged(options.path)
-            if options.n_threads is None:
-                again = options.measure_threads
-                settle_threads(context, options.path, options.threads_memo, again=again)
-            self.vocabulary = Vocabulary(self._model)
-        except BaseException:
-            self.close()
-            raise
+            lines, context = self._open(copy or options.path, options, devices, on_progress)
+        except ModelFileError:
+            if copy is None:
+                raise
+            log.warning("%s can't be used, so its source is", copy, exc_info=True)
+            copy = None
+            lines, context = self._open(options.path, options, devices, on_progress)
         self._layers = layers_by_device(lines)
         self._infill = Infill.of(self._model, self.vocabulary)
         self._adapters = Adapters(self._model, context)
         self._cache = Cache(context, self.vocabulary.never, self._adapters.use)
         self._behind: _Behind | None = None
         self._queries = Queries(self.vocabulary, context, self._cache, self._adapters)
-        self.capabilities = _describe(self._model, context, options, self._layers, self._infill)
+        self.capabilities = replace(
+            _describe(self._model, context, options, self._layers, self._infill), copy=copy
+        )
+
+    def _open(
+        self,
+        weights: Path,
+        options: LoadOptions,
+        devices: list[Gpu],
+        on_progress: Callable[[float], None] | None,
+    ) -> tuple[list[str], Context]:
+        """Load a file; llama.cpp's log of that, and the context. Raises `ModelFileError`."""
+        refuse_unfit(weights, sum(device.free_bytes for device in devices))
+        self._model, lines = _load_model(weights, options, devices, on_progress)
+        if not self._model:
+            raise why_not_loaded(weights, lines)
+        try:
+            self._context = context = Context(self._model, options)
+            if not context.sound:
+                raise damaged(weights)
+            if options.n_threads is None:
+                again = options.measure_threads
+                settle_threads(context, weights, options.threads_memo, again=again)
+            self.vocabulary = Vocabulary(self._model)
+        except BaseException:
+            self.close()
+            raise
+        return lines, context
 
     @property
     def n_threads(self) -> int:
@@ -306,7 +331,10 @@ def _same_text(beginning: bytes, text: bytes) -> bool:
 
 
 def _load_model(
-    options: LoadOptions, devices: list[Gpu], on_progress: Callable[[float], None] | None
+    weights: Path,
+    options: LoadOptions,
+    devices: list[Gpu],
+    on_progress: Callable[[float], None] | None,
 ) -> tuple[C.llama_model_p | None, list[str]]:
     """The model, if it could be loaded, and llama.cpp's log of that."""
 
@@ -320,7 +348,7 @@ def _load_model(
         params.n_gpu_layers = gpu_layers
         params.progress_callback = C.llama_progress_callback(report)
         with native.captured_log() as lines:
-            return C.llama_model_load_from_file(str(options.path).encode(), params), lines
+            return C.llama_model_load_from_file(str(weights).encode(), params), lines
 
     if options.gpu_layers >= 0:
         return load(options.gpu_layers)

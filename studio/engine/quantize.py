@@ -1,4 +1,5 @@
-"""Smaller copies of model files, for adapters that are baked into their base.
+"""Copies of model files in other formats: smaller ones, for adapters that are baked into their
+base, and ones that are read faster.
 
 llama.cpp does the work in a process of its own (`python -m studio.engine.quantize`): it takes
 minutes, and a file that it stumbles over would take its process down.
@@ -15,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,12 @@ def quantize(source: Path, target: Path, file_type: str) -> Iterator[float]:
     its end, and nothing is if it is dropped before. Raises `ModelFileError` for a source that
     can't be used and `QuantizeError` for anything else.
     """
-    wanted = _accepted(source, target, file_type)
+    yield from _written(source, target, _accepted(source, target, file_type), {})
+
+
+def _written(
+    source: Path, target: Path, wanted: FileType, said: Mapping[str, str]
+) -> Iterator[float]:
     try:
         handle, name = tempfile.mkstemp(".part", ".", target.parent)
     except OSError as error:
@@ -95,7 +101,7 @@ def quantize(source: Path, target: Path, file_type: str) -> Iterator[float]:
     os.close(handle)
     part = Path(name)
     try:
-        yield from _in_a_process(source, part, wanted, target)
+        yield from _in_a_process(source, part, wanted, target, said)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(target)
@@ -105,7 +111,17 @@ def quantize(source: Path, target: Path, file_type: str) -> Iterator[float]:
         part.unlink(missing_ok=True)
 
 
-def _accepted(source: Path, target: Path, file_type: str) -> FileType:
+def recode(source: Path, target: Path, file_type: str, said: Mapping[str, str]) -> Iterator[float]:
+    """As `quantize`, of a source that may be quantized already: its weights in another format.
+
+    `file_type` should have more bits than the source's, or the copy is another model. `said` is
+    added to what the file says of itself; up to 127 letters each.
+    """
+    wanted = _accepted(source, target, file_type, quantized=True)
+    yield from _written(source, target, wanted, said)
+
+
+def _accepted(source: Path, target: Path, file_type: str, *, quantized: bool = False) -> FileType:
     """The type that is meant, if all that can be seen beforehand is well."""
     wanted = FILE_TYPES.get(file_type)
     if wanted is None:
@@ -113,7 +129,7 @@ def _accepted(source: Path, target: Path, file_type: str) -> FileType:
             f"There is no file type “{file_type}”. Choose one of {', '.join(FILE_TYPES)}."
         )
     given = file_type_of(source)
-    if given and given.name not in _FULL:
+    if given and given.name not in _FULL and not quantized:
         raise QuantizeError(
             f"‘{source.name}’ is quantized already ({given.name}), and would lose more by being "
             "quantized again. Choose the F16 or F32 file that it was made from."
@@ -135,9 +151,12 @@ def _accepted(source: Path, target: Path, file_type: str) -> FileType:
     return wanted
 
 
-def _in_a_process(source: Path, part: Path, wanted: FileType, target: Path) -> Iterator[float]:
+def _in_a_process(
+    source: Path, part: Path, wanted: FileType, target: Path, said: Mapping[str, str]
+) -> Iterator[float]:
     command = [sys.executable, "-P", "-m", "studio.engine.quantize"]
     command += [str(source), str(part), str(wanted.number)]
+    command += [f"{key}={value}" for key, value in said.items()]
     reason = ""
     with subprocess.Popen(
         command,
@@ -190,13 +209,16 @@ def _size(n_bytes: float) -> str:
 
 
 def main() -> int:
-    """Quantize argv: source, target and the number of the file type. Tells on stdout."""
+    """Quantize argv: source, target, the number of the file type, metadata. Tells on stdout.
+
+    With metadata, as KEY=VALUE, the source may be quantized already.
+    """
     # Not at the top: who only asks needs no llama.cpp.
     import llama_cpp.llama_cpp as C
 
     from studio.engine.context import cores
 
-    source, target, number = sys.argv[1:]
+    source, target, number, *said = sys.argv[1:]
     if hasattr(os, "nice"):
         os.nice(10)  # the writer's suggestions come first
     place = re.compile(rb"\[ *(\d+)/ *(\d+)\]")
@@ -217,6 +239,14 @@ def main() -> int:
     params = C.llama_model_quantize_default_params()
     params.ftype = int(number)
     params.nthread = max(1, cores() - 1)
+    params.allow_requantize = bool(said)
+    overrides = (C.llama_model_kv_override * (len(said) + 1))()  # ends with one without a key
+    for override, each in zip(overrides, said, strict=False):
+        key, _, value = each.partition("=")
+        override.tag, override.key = C.LLAMA_KV_OVERRIDE_TYPE_STR, key.encode()
+        override.value.val_str = value.encode()
+    if said:
+        params.kv_overrides = overrides
     return int(C.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(params)))
 
 

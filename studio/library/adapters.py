@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.engine import ModelFileError
+from studio.engine.faster import source_of
 from studio.engine.gguf_header import read_metadata
 from studio.library import LibraryError
 
@@ -180,14 +181,19 @@ class Hashes:
         self._mine: dict[str, str] = {}
 
     def of(self, path: Path) -> str:
-        """Takes a second for each gigabyte or so, the first time. Raises `AdapterError`."""
+        """Takes a second for each gigabyte or so, the first time. Raises `AdapterError`.
+
+        That of a copy in another format is its source's: the same adapters fit.
+        """
         with self._turn:  # who asks for the same meanwhile need not compute it, too
             if known := self.known(path):
                 return known
             try:
                 key = _key(path)
-                with path.open("rb") as file:
-                    found = hashlib.file_digest(file, "sha256").hexdigest()
+                found = source_of(path)
+                if not found:
+                    with path.open("rb") as file:
+                        found = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
                 raise AdapterError(
                     f"‘{path.name}’ can't be read ({error.strerror}), so nobody can say which "

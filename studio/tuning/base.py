@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.engine import ModelFileError
+from studio.engine.faster import source_of
 from studio.engine.model_file import refuse_unfit
 from studio.tuning import TuningError
 
@@ -90,8 +91,8 @@ class BaseModel:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the whole file; an adapter remembers it."""
-        return hash_of(self.path)
+        """Of the whole file, or of the one that it is a copy of; an adapter remembers it."""
+        return source_of(self.path) or hash_of(self.path)
 
 
 def hash_of(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from studio.engine import AdapterSet, LoadOptions
 from studio.engine.client import EngineClient
+from studio.engine.faster import Copies
 from studio.settings import Settings, SettingsStore
 from studio.tuning.writer_first import WriterFirst
 from studio.writing.sounds import Sounds
@@ -37,6 +38,8 @@ class Desk:
     """The included model's file. Raises `LibraryError` if it is not on this machine."""
     download_default: Callable[[], Path]
     """Gets the included model; may take minutes. Raises `LibraryError`."""
+    copies: Copies
+    """Copies of model files in formats that this machine reads faster."""
     model_override: Path | None
     """`--model` of the command line; takes precedence over the settings."""
     tuning_missing: Callable[[], str | None]

@@ -21,6 +21,7 @@ from studio.settings import Settings, SettingsError
 from studio.ui.adapter_choice import AdapterChoice
 from studio.ui.background import in_background, on_gui_thread
 from studio.ui.desk import Desk
+from studio.ui.faster_copy import FasterCopy
 from studio.ui.memory import Memory
 from studio.ui.notice import Choice, Notice, Weight
 
@@ -64,6 +65,12 @@ class ModelChoice(QObject):
         self.adapters.told.connect(self.told)
         self.adapters.over.connect(self.over)
         self.adapters.base_wanted.connect(self._choose_base)
+        self.faster = FasterCopy(desk.copies, self)
+        """The copy that this machine reads faster."""
+        self.faster.told.connect(self.told)
+        self.faster.over.connect(self.over)
+        self.faster.changed.connect(self.changed)
+        self.faster.reload_wanted.connect(self.start_again)
         carry = on_gui_thread(self)
         self._stop_listening = (
             desk.client.listen(lambda status: carry(lambda: self._take(status))),
@@ -80,6 +87,8 @@ class ModelChoice(QObject):
                 return "the model is starting again…"
             case Down():
                 return "no model: it stopped"
+        if self.faster.words:
+            return self.faster.words
         ready = self._desk.client.capabilities
         if ready is not None:
             return f"{ready.name} on {ready.device}"
@@ -168,9 +177,13 @@ class ModelChoice(QObject):
         in_background(self, get, done=self._found, failed=self._not_found)
 
     def _found(self, path: Path) -> None:
-        self._looking = ""
         self._included = path
-        self._load(path)
+
+        def load() -> None:
+            self._looking = ""
+            self._load(path)
+
+        self.faster.prepare(path, load)
 
     def _not_found(self, error: Exception) -> None:
         self._looking = ""
@@ -195,6 +208,7 @@ class ModelChoice(QObject):
                 self.over.emit(STOPPED)
                 self._keep_choice()
                 self.adapters.answers(capabilities)
+                self.faster.answers(capabilities, included=self.includes_it)
             case LoadFailed(path, sentence):
                 self._failed(path, sentence)
             case Restarting(sentence):

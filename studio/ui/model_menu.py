@@ -52,10 +52,24 @@ class ModelMenu(QMenu):
         self.addSeparator()
         again = self.addAction("&Start the model again", self._choice.start_again)
         again.setStatusTip("Load the model once more, in a new process")
+        faster = self.addAction("Read from a &faster copy", self._turn_copy)
+        faster.setCheckable(True)
+        faster.setChecked(self._choice.faster.in_use)
+        faster.setEnabled(self._choice.faster.possible)
+        faster.setStatusTip(
+            "Use a copy in a format that this machine reads faster, if measuring shows that it does"
+        )
         other = self.addAction("&Open GGUF…", self._open)
         other.setStatusTip("Choose a model file on this machine")
-        for action in (included, again, other):
+        for action in (included, again, faster, other):
             action.setToolTip(action.statusTip())
+
+    def _turn_copy(self) -> None:
+        faster = self._choice.faster
+        if faster.in_use:
+            faster.remove()
+        else:
+            faster.make()
 
     def _open(self) -> None:
         folder: Path | None = self._choice.path.parent if self._choice.path else None

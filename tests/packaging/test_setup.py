@@ -201,27 +201,28 @@ def test_each_command_has_the_steps_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(installer, "has_nvidia_gpu", lambda: False)
-    core = ["venv", "core", "build", "llama", "model", "project"]
-    tuning = [*core[:-1], "tuning", "torch", "project"]
+    end = ["project", "faster copy"]
+    core = ["venv", "core", "build", "llama", "model", *end]
+    tuning = [*core[:-2], "tuning", "torch", *end]
     for command, names in {
         "core": core,
         "run": tuning,
-        "check": [*tuning[:-1], "test", "project"],
-        "test": [*tuning[:-1], "test", "gemma", "project"],
+        "check": [*tuning[:-2], "test", *end],
+        "test": [*tuning[:-2], "test", "gemma", *end],
     }.items():
         assert [step.name for step in _set_up(tmp_path, command).steps()] == names
     monkeypatch.setattr(installer, "has_nvidia_gpu", lambda: True)
     with_gpu = [step.name for step in _set_up(tmp_path, "run").steps()]
-    assert with_gpu == [*tuning[:-1], "cuda", "project"]
+    assert with_gpu == [*tuning[:-2], "cuda", *end]
     assert [step.name for step in _set_up(tmp_path, "core").steps()] == core
 
 
 @pytest.mark.parametrize(
     ("env", "steps"),
     [
-        ({"CUDA": "1"}, {"llama"}),
-        ({"CMAKE_ARGS": "-DGGML_VULKAN=on"}, {"llama"}),
-        ({"LLAMA_WHEEL": "llama.whl"}, {"llama"}),
+        ({"CUDA": "1"}, {"llama", "faster copy"}),
+        ({"CMAKE_ARGS": "-DGGML_VULKAN=on"}, {"llama", "faster copy"}),
+        ({"LLAMA_WHEEL": "llama.whl"}, {"llama", "faster copy"}),
         ({"TORCH_INDEX": "file:///somewhere"}, {"torch"}),
         ({"CUDA": "0", "CMAKE_ARGS": ""}, set()),
     ],

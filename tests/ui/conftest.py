@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, Finished, Piece, Request
 from studio.engine.client import EngineClient, Failed
+from studio.engine.faster import Copies
 from studio.settings import SettingsStore
 from studio.tuning.writer_first import WriterFirst
 from studio.ui.desk import Desk
@@ -132,6 +133,7 @@ def writer(qtbot: QtBot, tmp_path: Path) -> Writer:
         load_options=partial(load_options, Places(tmp_path / "settings.json", tmp_path / "data")),
         default_model=lambda: tmp_path / "none.gguf",
         download_default=lambda: tmp_path / "none.gguf",
+        copies=Copies([tmp_path / "copies"]),
         model_override=None,
         tuning_missing=lambda: None,
         adapters_home=tmp_path / "data" / "adapters",

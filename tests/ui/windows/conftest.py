@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from studio.app import Places, load_options, load_sounds
 from studio.engine import Capabilities, Event, LoadOptions, Request
 from studio.engine.client import Changed, EngineClient, Failed, Ready, Status
+from studio.engine.faster import Copies
 from studio.settings import SettingsStore
 from studio.tuning.writer_first import WriterFirst
 from studio.ui.application import Lamplight
@@ -214,6 +215,7 @@ def desk(client: ToldClient, tmp_path: Path) -> Desk:
         load_options=partial(load_options, Places(tmp_path / "settings.json", tmp_path / "data")),
         default_model=lambda: INCLUDED,
         download_default=lambda: INCLUDED,
+        copies=Copies([tmp_path / "copies"]),
         model_override=None,
         tuning_missing=lambda: None,
         adapters_home=tmp_path / "data" / "adapters",
