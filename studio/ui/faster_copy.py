@@ -81,8 +81,10 @@ class FasterCopy(QObject):
             return kept_as, self._copies.undecided(path), size
 
         def take(found: tuple[str, bool, int]) -> None:
+            if path != self._path:
+                return  # another one answers by now
             self._format, undecided, size = found
-            if undecided and path == self._path and not included and not self.words:
+            if undecided and not included and not self.words:
                 self._offer(path, self._format, size)
 
         in_background(self, look, done=take, failed=_log)

@@ -123,6 +123,7 @@ class ModelChoice(QObject):
     def choose(self, path: Path) -> None:
         """Load the file that the writer chose; it is kept in the settings once it answers."""
         self.over.emit(REFUSED)
+        self._looking = ""
         self._chosen = path.expanduser()
         self._load(path)
 
@@ -180,8 +181,9 @@ class ModelChoice(QObject):
         self._included = path
 
         def load() -> None:
-            self._looking = ""
-            self._load(path)
+            wanted, self._looking = self._looking, ""
+            if wanted:  # and the writer has not chosen another one meanwhile
+                self._load(path)
 
         self.faster.prepare(path, load)
 
