@@ -9,7 +9,7 @@
 PYTHON ?= python3
 SETUP = $(PYTHON) packaging/setup.py
 
-.PHONY: help run test check bench core lock clean
+.PHONY: help run test check bench core models test-models lock clean
 
 help:
 	@echo 'make run     set up and open the editor; without a display, write in the terminal'
@@ -17,6 +17,7 @@ help:
 	@echo 'make check   the checks alone: style, types, import directions'
 	@echo 'make bench   measure everything [CORPUS=folder of texts]'
 	@echo 'make core    set up what writing needs, without PyTorch'
+	@echo 'make models  get two larger models for bench and test-models (1.6 GB)'
 	@echo 'make lock    renew packaging/constraints.txt from pyproject.toml (needs uv)'
 	@echo 'make clean   remove .venv and what the tools left behind; texts are never touched'
 
@@ -34,6 +35,12 @@ bench:
 
 core:
 	@$(SETUP) core
+
+models:
+	@$(SETUP) models
+
+test-models:
+	@$(SETUP) test-models -- $(ARGS)
 
 lock:
 	@$(PYTHON) packaging/lock.py

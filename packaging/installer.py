@@ -47,6 +47,8 @@ COMMANDS = {
     "check": "set up, then check the code only: style, types, import directions",
     "bench": "set up, then measure (what follows goes to lamplight bench all)",
     "core": "set up what writing needs, without PyTorch",
+    "models": "get the larger models that benchmarks and test-models use (1.6 GB)",
+    "test-models": "get these, then run the tests that need them",
     "clean": "remove .venv and what the tools left behind",
 }
 GROUPS = {
@@ -55,6 +57,8 @@ GROUPS = {
     "core": ("core",),
     "test": ("core", "tuning", "test", "gemma"),
     "check": ("core", "tuning", "test"),
+    "models": ("core", "models"),
+    "test-models": ("core", "tuning", "test", "models"),
 }
 CHECKS = (
     ("ruff", "check", "."),
@@ -207,7 +211,11 @@ class SetUp:
             steps.append(self._pip_step(section("test"), "Tools to test with"))
         if "gemma" in self.groups:
             steps.append(self._pip_step(section("gemma"), "A second model to test with"))
+        if "models" in self.groups:
+            steps.append(self._pip_step(section("models"), "Larger models, in parts"))
         steps.append(Step("project", self._project_inputs(), self._install_project))
+        if "models" in self.groups:
+            steps.append(Step("join models", section("models").text, self._join_models))
         # Measured anew with another build of llama.cpp, which may be another's equal.
         copy = f"{section('model').text} {llama.text} {build}"
         steps.append(Step("faster copy", copy, self._make_faster_copy))
@@ -371,6 +379,10 @@ class SetUp:
         with contextlib.suppress(CommandFailed):
             self._run([*command, "--again", "--shared"], lambda _: None, line)
 
+    def _join_models(self) -> None:
+        command = [str(self.python), "-P", "-m", "studio.bench.model_in_parts"]
+        self._run(command, lambda _: None, ProgressLine("Larger models, joined and checked"))
+
     def _default_model(self) -> str:
         code = "from studio.library import DefaultModel; print(DefaultModel.declared().find())"
         answer = subprocess.run([str(self.python), "-c", code], capture_output=True, text=True)
@@ -466,6 +478,10 @@ def _follow(command: str, set_up: SetUp, arguments: Sequence[str]) -> int:
         return _become([set_up.programs / "lamplight", "bench", "all", *arguments])
     if command == "test":
         return _become([set_up.programs / "pytest", *arguments])
+    if command == "test-models":
+        return _become([set_up.programs / "pytest", "-m", "models", *arguments])
+    if command == "models":
+        say("The models are there. make bench and make test-models use them.")
     if command == "core":
         say(f"Ready: {(set_up.programs / 'lamplight').relative_to(set_up.root)}")
     return 0

@@ -26,6 +26,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tuning", ("--extra", "tuning", "--group", "torch-needs")),
     ("test", ("--extra", "test")),
     ("gemma", ("--group", "gemma")),
+    ("models", ("--group", "models")),
     ("cuda", ("--group", "cuda")),
 )
 # Not resolved here: PyTorch is installed in a step of its own, ‘llm’ is a program that the

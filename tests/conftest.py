@@ -38,7 +38,7 @@ def model_path() -> Path:
 @pytest.fixture(scope="session")
 def gemma_path() -> Path:
     """Gemma 3 270M's file, put together from its wheels; without them the test fails."""
-    from studio.bench.gemma import GEMMA
+    from studio.bench.model_in_parts import GEMMA
 
     return GEMMA.assembled()
 

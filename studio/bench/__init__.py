@@ -69,11 +69,12 @@ class Suite:
 
 def suites() -> dict[str, Suite]:
     """All there are, by name."""
-    from studio.bench import editor, engine, keystrokes, tune
+    from studio.bench import editor, engine, keystrokes, tune, typist
 
     return {
         "editor": Suite(editor.ROWS, editor.measure),
         "engine": Suite(engine.ROWS, engine.measure),
+        "typist": Suite(typist.ROWS, typist.measure, needs_corpus=True),
         "keystrokes": Suite(keystrokes.ROWS, keystrokes.measure, needs_corpus=True),
         "tune": Suite(tune.ROWS, tune.measure, needs_corpus=True),
     }

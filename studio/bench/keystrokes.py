@@ -29,7 +29,7 @@ _RUNS = {_WORDS: (False, True), _ALL: (False, False), _SHIPPED: (True, False)}
 """Whether only what is likely is shown, and whether only words are taken."""
 
 # Nothing is ever tuned on these.
-_PROSE = (
+PROSE = (
     "p-g-wodehouse_psmith-in-the-city",
     "edith-wharton_the-age-of-innocence",
     "jack-london_martin-eden",
@@ -196,7 +196,7 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
     if wanted.corpus is None:
         raise ValueError("this suite needs a corpus")
     n = 300 if wanted.quick else None
-    prose = tuple(wanted.corpus / "prose" / f"{name}.txt" for name in _PROSE)
+    prose = tuple(wanted.corpus / "prose" / f"{name}.txt" for name in PROSE)
     verse = tuple(wanted.corpus / "verse" / f"{name}.txt" for name in _VERSE)
     code = tuple(Path(os.__file__).with_name(f"{name}.py") for name in _CODE)
     jobs = (
@@ -235,7 +235,7 @@ def _remembering(job: Job) -> float:
     for text in job.texts:
         author = text.name.partition("_")[0]
         others = tuple(
-            path for path in sorted(text.parent.glob(f"{author}_*.txt")) if path.stem not in _PROSE
+            path for path in sorted(text.parent.glob(f"{author}_*.txt")) if path.stem not in PROSE
         )
         alone = replace(job, texts=(text,), runs=(_WORDS,), memory=others)
         saved += [line.saved for line in write(alone)]

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from studio.bench import Row, Wanted
+from studio.bench.keystrokes import PROSE
+from studio.bench.model_in_parts import QWEN
 from studio.bench.window import SCRIPT
 from studio.bench.windows import display, figures_of
 
@@ -99,6 +102,86 @@ def report(job: Job, *, as_json: bool) -> int:
         n += 1
         print(json.dumps(asdict(line)) if as_json else line, flush=True)
     return 0 if n >= len(job.texts) else 1
+
+
+_HUMAN, _BUSY = "human rhythm", "human rhythm, one core kept busy"
+_STEADY, _LARGER = "one key each 200 ms", "human rhythm, model of 1.5B"
+_FIRST = "human rhythm: first suggestion in a text of 100,000 words"
+_LONG_TEXT = "jack-london_martin-eden"
+_LONG_START = 560_000
+"""Characters; some 100,000 words."""
+_TRIES = 10
+
+_OF_LINE: dict[str, tuple[str, float]] = {
+    "saved": ("saved", 100.0),
+    "right, of what is seen": ("right", 100.0),
+    "wrong, of all keys": ("wrong", 100.0),
+    "seen, of all keys": ("seen", 100.0),
+    "longest stretch without one": ("longest", 1.0),
+    "tokens evaluated twice": ("again", 100.0),
+    "processors that the model keeps busy": ("worker_cpu", 1.0),
+}
+"""The figure of a `Line` behind a row's name, and what it is multiplied by."""
+
+
+def _rows(job: str, **targets: float) -> list[Row]:
+    units = {"longest": "words", "worker_cpu": "cores"}
+    return [
+        Row(
+            f"{job}: {name}",
+            units.get(figure, "%"),
+            targets.get(figure),
+            "higher" if figure in ("saved", "right", "seen") else "lower",
+        )
+        for name, (figure, _) in _OF_LINE.items()
+    ]
+
+
+ROWS = [
+    *_rows(_HUMAN, saved=15, right=60, wrong=8, again=5),
+    *_rows(_BUSY, saved=12, right=60, wrong=8, again=5),
+    *_rows(_STEADY, saved=10, again=5),
+    Row(_FIRST, "s", 8.0),
+    *_rows(_LARGER, saved=8, right=65, again=5),
+]
+
+
+def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
+    """Yield the wanted rows: means over the five books that nothing is tuned on.
+
+    Some 25 minutes for each of the four kinds of writing.
+    """
+    if wanted.corpus is None:
+        raise ValueError("this suite needs a corpus")
+    folder = wanted.corpus / "prose"
+    books = tuple(folder / f"{name}.txt" for name in PROSE[: 1 if wanted.quick else None])
+    job = Job(books, n_chars=120 if wanted.quick else 1_000)
+    jobs = {
+        _HUMAN: job,
+        _BUSY: replace(job, busy=True),
+        _STEADY: replace(job, pace_ms=200.0),
+        _LARGER: replace(job, model=QWEN.found()),
+    }
+    for kind, each in jobs.items():
+        names = {f"{kind}: {name}": of for name, of in _OF_LINE.items()}
+        if wanted.rows.isdisjoint(names):
+            continue
+        lines = [] if kind == _LARGER and each.model is None else list(type_texts(each))
+        for name, (figure, times) in names.items():
+            if name in wanted.rows:
+                value = getattr(lines[-1], figure) if lines else None
+                yield name, None if value is None else times * value
+    if _FIRST in wanted.rows:
+        yield _FIRST, _first(folder / f"{_LONG_TEXT}.txt", 1 if wanted.quick else _TRIES)
+
+
+def _first(text: Path, n: int) -> float:
+    """The median time from the first key to the first suggestion, in seconds, at `n` places."""
+    times = []
+    for i in range(n):
+        job = Job((text,), start=_LONG_START + 1_000 * i, n_chars=60)
+        times += [line.first_s for line in type_texts(job)]
+    return statistics.median(float("inf") if s is None else s for s in times)
 
 
 def _line(job: Job, path: Path, env: dict[str, str]) -> Line | None:

