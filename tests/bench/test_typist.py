@@ -10,19 +10,16 @@ import pytest
 from studio.bench import typist
 from studio.bench.typist import Job, Line, report, type_texts
 
-STORY = (
-    "The keeper of the light climbed the stairs every evening before the lamp was lit, and every "
-    "evening he counted them, because there was nobody to talk to and nothing else to count. "
-    "Once upon a time there had been two of them. Then the other one had gone away to the sea, "
-    "and nobody had come to take his place. He did not mind. He had the lamp, and the birds, and "
-    "the ships that went by at the end of the day, one after the other, like beads on a string. "
+STORY = "".join(
+    f"On day {n} the keeper of the light climbed the stairs before the lamp was lit. "
+    for n in range(100, 180)
 )
 
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
     path = tmp_path / "story.txt"
-    path.write_text(STORY * 12, "utf-8")
+    path.write_text(STORY, "utf-8")
     return path
 
 
