@@ -34,6 +34,7 @@ from studio.engine import (
     LoadOptions,
     Piece,
     Priority,
+    ReadingAhead,
     Request,
     RequestError,
     Sampling,
@@ -277,6 +278,37 @@ class Session(RuleBasedStateMachine):
         scored = engine.score(text, alternatives=alternatives).tokens
         assert [token.id for token in scored] == tokens[1:]
         assert all(len(token.alternatives) == alternatives for token in scored)
+
+    @rule(steps=st.integers(1, 20), interrupt=st.booleans())
+    def read_ahead(self, steps: int, interrupt: bool) -> None:
+        """Have the text read, to its end or until something comes between."""
+        engine = self.subject.engine
+        reading = engine.answer(ReadingAhead(self.texts[self.at]))
+        try:
+            for step in range(steps):
+                if interrupt and step % 2 == 0:
+                    engine.interrupt()
+                if next(reading, "over") == "over":
+                    break
+        except RequestError as error:
+            if "context window is full" not in str(error):
+                raise
+        finally:
+            reading.close()  # type: ignore[attr-defined]  # a generator
+
+    @rule(letters=st.sampled_from(LETTERS), keys=st.integers(1, 4), n=st.integers(2, 8))
+    def type_without_a_pause(self, letters: str, keys: int, n: int) -> None:
+        """Each key supersedes what was asked before, which is let go where it is."""
+        for steps in range(keys):
+            self._write(letters)
+            one = self._begin(Request(self.texts[self.at], n, GREEDY, hasty=True, alternatives=8))
+            for _ in range(steps):
+                if one in self.open:
+                    self._step(one)
+            self._stop(one)
+        self.rest(20)
+        prompt = self.texts[self.at]
+        self._finish(self._begin(Request(prompt, n, GREEDY, hasty=True, alternatives=8)))
 
     @rule(steps=st.integers(1, 20))
     def rest(self, steps: int) -> None:
