@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.app import Places, load_options, load_sounds
-from studio.engine import Capabilities, Event, Finished, Piece, Request
+from studio.engine import Capabilities, Event, Finished, Piece, ReadingAhead, Request
 from studio.engine.client import EngineClient, Failed
 from studio.engine.faster import Copies
 from studio.settings import SettingsStore
@@ -58,9 +58,16 @@ class PlayedClient:
     """An engine client that answers what the test says, when it says so."""
 
     asked: list[Asked] = field(default_factory=list)
+    read: list[ReadingAhead] = field(default_factory=list)
+    """What it was to read before anything is asked."""
     capabilities: Capabilities | None = None
 
-    def ask(self, request: Request, on_event: Callable[[Event | Failed], None]) -> int:
+    def ask(
+        self, request: Request | ReadingAhead, on_event: Callable[[Event | Failed], None]
+    ) -> int:
+        if isinstance(request, ReadingAhead):
+            self.read.append(request)
+            return -1
         self.asked.append(Asked(request, on_event))
         return len(self.asked) - 1
 

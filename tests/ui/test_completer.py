@@ -426,6 +426,85 @@ def test_how_far_the_text_was_read_is_told(session: Session, qtbot: QtBot) -> No
     assert session.completer.state == "suggestion: Tab takes it"
 
 
+# -- reading ahead, and what is told while nothing is in sight -----------------------------------
+
+
+def test_the_text_is_read_while_the_cursor_rests(session: Session, qtbot: QtBot) -> None:
+    session.writer.opens("The keeper climbed the stairs. Then he", cursor=30)
+    qtbot.waitUntil(lambda: bool(session.client.read), timeout=2_000)
+    assert [query.prompt for query in session.client.read] == ["The keeper climbed the stairs."]
+    assert session.client.asked == []
+    session.writer.puts_cursor(10)
+    qtbot.waitUntil(lambda: len(session.client.read) == 2, timeout=2_000)
+    assert session.client.read[-1].prompt == "The keeper"
+
+
+def test_the_end_of_a_text_that_was_opened_is_read(session: Session, qtbot: QtBot) -> None:
+    session.writer.opens("The keeper climbed the stairs.", cursor=0)
+    session.completer.opened()
+    assert [query.prompt for query in session.client.read] == ["The keeper climbed the stairs."]
+    qtbot.wait(300)
+    assert len(session.client.read) == 1, "nothing stands before the cursor"
+
+
+def test_of_an_empty_text_or_with_suggestions_off_nothing_is_read(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.completer.opened()
+    session.writer.desk.settings.change(asking="never")
+    session.writer.opens("The keeper", cursor=0)
+    session.completer.opened()
+    session.writer.puts_cursor(5)
+    qtbot.wait(300)
+    assert session.client.read == []
+
+
+def test_after_steering_or_the_model_changed_the_text_is_read_anew(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.writer.opens("The keeper")
+    qtbot.waitUntil(lambda: len(session.client.read) == 1, timeout=2_000)
+    session.client.capabilities = _model("one.gguf")
+    session.completer.forget()
+    qtbot.waitUntil(lambda: len(session.client.read) == 2, timeout=2_000)
+
+
+def test_what_is_read_ahead_is_read_with_the_adapters_in_use(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.writer.desk.in_use.adapters = ((Path("mine.gguf"), 1.0),)
+    session.writer.opens("The keeper")
+    qtbot.waitUntil(lambda: bool(session.client.read), timeout=2_000)
+    assert session.client.read[0].adapters == ((Path("mine.gguf"), 1.0),)
+
+
+def test_while_nothing_is_sure_enough_it_says_so_and_how_to_ask(session: Session) -> None:
+    session.client.capabilities = _model("one.gguf")
+    for letter in "Onc":
+        assert session.completer.state == ""
+        session.writer.types(letter)
+        session.asked().gets(Piece(0, " upon a", 0.05))
+        session.client.last.ends()
+        QApplication.processEvents()
+    assert session.completer.state == "nothing sure yet: Ctrl+Space asks"
+    session.writer.desk.settings.change(asking="on request")
+    session.writer.types("e")
+    assert session.completer.state == ""
+
+
+def test_where_the_model_is_slow_it_says_when_suggestions_come(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.client.capabilities = _model("one.gguf")
+    for _ in range(8):
+        session.writer.types("a")  # and no answer comes before the next one
+    session.writer.presses(Qt.Key.Key_Escape)
+    session.writer.types("b")
+    qtbot.waitUntil(
+        lambda: session.completer.state == "suggestions come when you pause: the model is slow here"
+    )
+
+
 def test_many_pieces_are_painted_a_few_times_a_second(session: Session, qtbot: QtBot) -> None:
     session.drafted("upon")
     shown: list[str] = []
