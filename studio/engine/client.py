@@ -375,7 +375,12 @@ class EngineClient:
     def _lost(self, worker: WorkerProcess) -> None:
         """A worker's process has ended."""
         code = worker.retire()
-        if worker is self._candidate:
+        if worker is self._candidate and worker.options.copies:
+            # It may be a copy that is damaged, which is not the file that was asked for.
+            log.warning("the worker ended with %s while it loaded; copies are left out", code)
+            self._candidate = None
+            self._begin(replace(worker.options, copies=()))
+        elif worker is self._candidate:
             self._candidate = None
             self._not_loaded(worker.options, _why_died_loading(worker.options.path, code))
         elif worker is self._worker:

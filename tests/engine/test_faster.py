@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from studio.engine import GREEDY, LoadOptions, Piece, Request, faster
+from studio.engine.client import EngineClient
 from studio.engine.faster import SOURCE_HASH, Copies, slow_format, source_of
 from studio.engine.gguf_header import read_metadata
 from studio.engine.llama import LlamaEngine
@@ -210,6 +211,27 @@ def test_a_copy_that_can_not_be_loaded_costs_nothing_but_its_speed(
         assert np.isfinite(engine.logits(engine.tokenize(STORY))).all()
     finally:
         engine.close()
+
+
+def test_a_copy_that_ends_the_worker_costs_nothing_but_its_speed_either(
+    model_path: Path, made: Path, tmp_path: Path
+) -> None:
+    """The number of attention heads is zero: llama.cpp divides by it or asserts."""
+    folder = copied(made, tmp_path)
+    copy = Copies([folder]).find(model_path)
+    assert copy
+    key = b"llama.attention.head_count"
+    whole = copy.read_bytes()
+    at = whole.index(key) + len(key) + 4
+    copy.write_bytes(whole[:at] + bytes(4) + whole[at + 4 :])
+    assert Copies([folder]).find(model_path) == copy
+    client = EngineClient()
+    try:
+        capabilities = client.open(LoadOptions(model_path, n_ctx=512, copies=(folder,)))
+        assert capabilities.copy is None
+        assert client.tokenize("The keeper")
+    finally:
+        client.close()
 
 
 def test_the_writers_own_verdict_counts_for_more_than_that_of_the_set_up(

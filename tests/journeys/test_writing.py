@@ -50,6 +50,27 @@ def save_unchanged(window: Window, path: Path) -> str:
     return path.read_text("utf-8")
 
 
+def test_who_types_without_a_pause_is_suggested_something_and_takes_it(
+    open_window: Open, story: Path
+) -> None:
+    """A key each 200 ms from the first one on, in a text of some pages; nobody waits."""
+    page = "".join(
+        f"On day {n} the keeper of the light climbed the stairs before the lamp was lit. "
+        for n in range(100, 140)
+    )
+    story.write_text(page)
+    window = open_window(story)
+    window.wait_for_model()
+    window.key("ctrl+End")
+    for n in range(140, 144):
+        window.xdotool("type", "--delay", "200", f"On day {n} the keeper of the ")
+        window.xdotool("key", "ctrl+Right")
+    text = save(window, story)
+    typed = text.removeprefix(page)
+    assert typed.startswith("On day 140 the keeper of the ")
+    assert typed.count("light") >= 2, typed
+
+
 def test_escape_leaves_only_what_was_typed(open_window: Open, story: Path) -> None:
     window = open_window(story)
     window.wait_for_model()
