@@ -52,10 +52,10 @@ _NEAREST = 512
 """After a change of adapters the first answers are read from so many tokens."""
 _WORTH_WAITING = 128
 """The whole prompt is evaluated at once if that takes at most so many tokens more."""
-_HASTY_S, _HASTY_NEAREST_S = 1.5, 0.5
+_HASTY_S, _HASTY_NEAREST_S = 1.5, 0.35
 """A hasty answer is read from the end of the prompt where the whole would take longer than the
 first; that end takes the second."""
-_LEAST_NEAREST = 96
+_LEAST_NEAREST = 64
 _ALIKE = 256
 """So many bytes are taken for the same place of a text."""
 
