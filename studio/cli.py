@@ -309,14 +309,12 @@ def _faster(options: argparse.Namespace) -> int:
             kept.decline(model)
             print(f"‘{model.name}’ is used as it is.")
             return OK
-        if options.again:
-            kept.forget(model)
     except OSError as error:
         raise BadInput(f"‘{error.filename}’ can't be written ({error.strerror}).") from error
     if not slow_format(model):
         print(f"‘{model.name}’ is in a format that is read quickly as it is.")
         return OK
-    if kept.undecided(model):
+    if options.again or kept.undecided(model):
         with _bar("Making a copy and measuring it", "%", 100) as bar:
             for done in kept.make(model):
                 bar.update(round(done * 100) - bar.n)

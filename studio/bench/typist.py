@@ -53,6 +53,8 @@ class Line:
     """From the first key to the first suggestion in sight; None if there was none."""
     again: float | None
     """Of the tokens that the model evaluated, those that it had evaluated before."""
+    late_ms: float
+    """How late the latest key fell, because the window was at something."""
     worker_cpu: float
     """Processors that the model's process kept busy."""
     window_cpu: float
@@ -67,6 +69,7 @@ class Line:
 
         figures = {each.name: of(each.name) for each in fields(Line) if each.name != "text"}
         figures["longest"] = max(line.longest for line in lines)
+        figures["late_ms"] = max(line.late_ms for line in lines)
         return Line(text=f"mean of {len(lines)}", **figures)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
@@ -75,7 +78,7 @@ class Line:
         return (
             f"{self.text[:32]:<32} saved {self.saved:6.1%}  right {self.right:6.1%}"
             f"  wrong {self.wrong:6.1%}  seen {self.seen:6.1%}  first {first}"
-            f"  longest without {self.longest:.0f} words{again}"
+            f"  longest without {self.longest:.0f} words{again}  latest key {self.late_ms:.0f} ms"
             f"  processors: model {self.worker_cpu:.2f}, window {self.window_cpu:.2f}"
         )
 
@@ -91,7 +94,7 @@ def type_texts(job: Job) -> Iterator[Line]:
             if line := _line(job, path, env):
                 lines.append(line)
                 yield line
-    if len(lines) > 1:
+    if len(lines) > 1 and len(lines) == len(job.texts):
         yield Line.mean(lines)
 
 
@@ -114,7 +117,7 @@ _TRIES = 10
 
 _OF_LINE: dict[str, tuple[str, float]] = {
     "saved": ("saved", 100.0),
-    "right, of what is seen": ("right", 100.0),
+    "right, of those seen": ("right", 100.0),
     "wrong, of all keys": ("wrong", 100.0),
     "seen, of all keys": ("seen", 100.0),
     "longest stretch without one": ("longest", 1.0),
@@ -167,6 +170,8 @@ def measure(wanted: Wanted) -> Iterator[tuple[str, float | None]]:
         if wanted.rows.isdisjoint(names):
             continue
         lines = [] if kind == _LARGER and each.model is None else list(type_texts(each))
+        if len(lines) < len(books):
+            lines = []  # a mean over fewer would be another figure
         for name, (figure, times) in names.items():
             if name in wanted.rows:
                 value = getattr(lines[-1], figure) if lines else None
@@ -180,7 +185,8 @@ def _first(text: Path, n: int) -> float:
     times = []
     for i in range(n):
         job = Job((text,), start=_LONG_START + 1_000 * i, n_chars=60)
-        times += [line.first_s for line in type_texts(job)]
+        lines = list(type_texts(job))
+        times.append(lines[0].first_s if lines else None)
     return statistics.median(float("inf") if s is None else s for s in times)
 
 
@@ -204,7 +210,10 @@ def _line(job: Job, path: Path, env: dict[str, str]) -> Line | None:
         again=figures["again"] / evaluated if evaluated else None,
         **{
             name: figures[name]
-            for name in ("seen", "right", "wrong", "saved", "longest", "worker_cpu", "window_cpu")
+            for name in (
+                *("seen", "right", "wrong", "saved", "longest"),
+                *("late_ms", "worker_cpu", "window_cpu"),
+            )
         },
     )
 

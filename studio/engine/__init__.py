@@ -356,8 +356,8 @@ class Piece:
 class Reading:
     """How far the evaluation of a prompt has come, in tokens.
 
-    Told after each batch of a long prompt, and once any prompt is read of which something was
-    not evaluated yet: then `done` is `total`.
+    Told after each batch of a long prompt, and once any prompt is read: then `done` is `total`, 0
+    if all of it was evaluated already.
     """
 
     done: int

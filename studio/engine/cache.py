@@ -54,8 +54,9 @@ class Cache:
         self._parking = Parking(context)
         self._clock = 0
         self.tally = Tally()
-        self.under_way: tuple[Sequence, list[int]] | None = None
-        """The batch that is being evaluated, if it is of one sequence: that, and what is added."""
+        self.under_way: tuple[Sequence | None, list[int]] | None = None
+        """The batch that is being evaluated: of which sequence (None: of several), and the tokens
+        that are added to it."""
         self.generated = 0
         """Tokens evaluated so far that were generated."""
         self._key: AdapterKey = ()
@@ -188,7 +189,7 @@ class Cache:
         ids = sequences[0].id if alone else [s.id for s in sequences]
         for i, sequence in enumerate(sequences):
             self.tally.add(sequence.tokens, tokens if alone else tokens[i : i + 1])
-        self.under_way = (sequences[0], tokens) if alone else None
+        self.under_way = sequences[0] if alone else None, tokens
         try:
             while True:
                 try:

@@ -40,6 +40,7 @@ from studio.engine import (
     logits_of,
     supersedes,
 )
+from studio.engine.faster import Copies
 from studio.engine.messages import (
     Ask,
     Cancel,
@@ -186,8 +187,8 @@ class EngineClient:
         """Ask; the events end with `Finished` or `Failed`. Answers a ticket for `cancel`.
 
         A newer `Request` of inline priority takes the place of an older one, and so does a newer
-        `ReadingAhead`. While a model is
-        being loaded or started again, all that is asked waits for it.
+        `ReadingAhead`. While a model is being loaded or started again, all that is asked waits for
+        it.
         """
         ticket = next(self._tickets)
         if self._closed:
@@ -297,7 +298,7 @@ class EngineClient:
         self._deaths_s.clear()
         if self._candidate:
             self._candidate.retire()
-        if self._worker and not _fits_beside(options.path, self._worker.capabilities):
+        if self._worker and not _fits_beside(options, self._worker.capabilities):
             for worker in (self._worker, *self._leaving):
                 self._end(worker, "Another model is being opened.")
         self._begin(options)
@@ -396,6 +397,10 @@ class EngineClient:
         self._deaths_s = [s for s in self._deaths_s if now - s < _DEATHS_WITHIN_S] + [now]
         if self._answering is None:
             return
+        if len(self._deaths_s) >= _DEATHS_ALLOWED and self._answering.copies:
+            log.warning("it ended again and again; copies are left out")
+            self._answering = replace(self._answering, copies=())
+            self._deaths_s.clear()
         if len(self._deaths_s) >= _DEATHS_ALLOWED:
             self._go_down("The model stopped again and again. Open it again or choose another.")
             return
@@ -482,7 +487,7 @@ class EngineClient:
             worker = asked.worker
             if worker is None:
                 continue
-            silent_s = now - max(worker.heard_s, asked.sent_s)
+            silent_s = now - max(worker.heard_s, asked.sent_s, asked.cancelled_s or 0.0)
             ignored = asked.cancelled_s is not None and worker.heard_s < asked.cancelled_s
             # A batch that can't be interrupted may take long.
             stops = worker.capabilities is None or worker.capabilities.can_rewind
@@ -496,7 +501,7 @@ class EngineClient:
             return
 
 
-def _fits_beside(path: Path, loaded: Capabilities | None) -> bool:
+def _fits_beside(options: LoadOptions, loaded: Capabilities | None) -> bool:
     """Whether a model can be loaded while another one stays in memory.
 
     Not beside one on a GPU: it would find that one's memory taken, and fewer layers put there.
@@ -504,7 +509,8 @@ def _fits_beside(path: Path, loaded: Capabilities | None) -> bool:
     if loaded and loaded.gpu_layers:
         return False
     try:
-        return path.stat().st_size < int(psutil.virtual_memory().available)
+        file = Copies(options.copies).find(options.path) or options.path
+        return file.stat().st_size < int(psutil.virtual_memory().available)
     except OSError:
         return True
 

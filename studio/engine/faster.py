@@ -21,8 +21,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from studio.engine import LoadOptions, ModelFileError
 from studio.engine.gguf_header import read_metadata
@@ -43,6 +45,9 @@ _ROUNDS = 5
 _QUANTIZED = 0.6
 """The share of the time that the copy itself takes, of making and measuring it."""
 _RECORD = "copies.json"
+_TRIAL = ".trial"
+_OLD_S = 3_600.0
+"""No copy takes so long to be made and measured."""
 
 
 @dataclass(frozen=True)
@@ -95,57 +100,56 @@ class Copies:
     def make(self, model: Path) -> Generator[float, None, None]:
         """Make a copy, measure both, and keep the copy if it is faster: `verdict` tells then.
 
-        Takes some seconds for each gigabyte, and both cores. Yields how much is done, 0 to 1;
+        Takes some seconds for each gigabyte, and all cores. Yields how much is done, 0 to 1;
         nothing is left behind if it is dropped. Raises `QuantizeError` and `ModelFileError`.
         """
         folder = self._folders[0]
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
             key = _key(model)
+            _refuse_what_does_not_fit(model, self.size_of_copy(model))
             with model.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            # Another Lamplight may make the same one.
+            trial = folder / f".{model.stem}.{os.getpid()}{_TRIAL}"
+            try:
+                for done in recode(model, trial, _TYPE, {SOURCE_HASH: sha256}):
+                    yield done * _QUANTIZED
+                ratio = 0.0
+                for done, told in _measured(model, trial):
+                    yield _QUANTIZED + done * (1 - _QUANTIZED)
+                    ratio = told
+                log.info("a copy of %s is read %.2f times as fast", model.name, ratio)
+                verdict = Verdict("", 0, sha256, ratio)
+                if ratio >= _WORTH:
+                    trial.chmod(model.stat().st_mode & 0o777)  # who may read one may read both
+                    target = folder / f"{model.stem}.{sha256[:8]}.{_TYPE}.gguf"
+                    verdict = replace(verdict, copy=target.name, n_bytes=trial.stat().st_size)
+                    trial.replace(target)
+                self._record(key, verdict)
+            finally:
+                trial.unlink(missing_ok=True)
         except OSError as error:
             raise QuantizeError(
                 f"‘{error.filename}’ can't be used ({error.strerror}), so no faster copy was made."
             ) from error
-        target = folder / f"{model.stem}.{sha256[:8]}.{_TYPE}.gguf"
-        target.unlink(missing_ok=True)
-        kept = False
-        try:
-            for done in recode(model, target, _TYPE, {SOURCE_HASH: sha256}):
-                yield done * _QUANTIZED
-            ratio = 0.0
-            for done, told in _measured(model, target):
-                yield _QUANTIZED + done * (1 - _QUANTIZED)
-                ratio = told
-            kept = ratio >= _WORTH
-            log.info("%s is read %.2f times as fast as %s", target.name, ratio, model.name)
-            n_bytes = 0
-            if kept:
-                target.chmod(model.stat().st_mode & 0o777)  # who may read one may read the other
-                n_bytes = target.stat().st_size
-            self._record(key, Verdict(target.name if kept else "", n_bytes, sha256, ratio))
-        finally:
-            if not kept:
-                target.unlink(missing_ok=True)
 
     def verdict(self, model: Path) -> Verdict | None:
         """What came of `make` or `decline`, if either was done with this very file."""
         return next((verdict for _, verdict in self._verdicts(model)), None)
 
     def decline(self, model: Path) -> None:
-        """Use no copy of this file, and remove the one there is. Raises `OSError`."""
-        for folder, verdict in self._verdicts(model):
-            if verdict.copy and folder == self._folders[0]:
-                (folder / verdict.copy).unlink(missing_ok=True)
-        self._record(_key(model), Verdict("", 0, "", 0.0))
+        """Use no copy of this file, and remove the one there is.
 
-    def forget(self, model: Path) -> None:
-        """Let a file be measured again. Raises `OSError`."""
-        folder, key = self._folders[0], _key(model)
-        known = _read(folder)
-        if known.pop(key, None) is not None:
-            _write(folder, known)
+        Raises `OSError` and `QuantizeError`.
+        """
+        known = list(self._verdicts(model))
+        self._record(_key(model), Verdict("", 0, "", 0.0))
+        for folder, verdict in known:
+            if verdict.copy and folder == self._folders[0]:
+                with contextlib.suppress(OSError):  # it may be in use; the next `make` sweeps it
+                    (folder / verdict.copy).unlink(missing_ok=True)
 
     def _record(self, key: str, verdict: Verdict) -> None:
         folder = self._folders[0]
@@ -168,6 +172,27 @@ class Copies:
                 verdict = Verdict(**entry)  # type: ignore[arg-type]  # it may hold anything
                 if isinstance(verdict.copy, str) and Path(verdict.copy).name == verdict.copy:
                     yield folder, verdict
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what was left behind by a Lamplight that ended while it made a copy."""
+    entries = [entry for entry in _read(folder).values() if isinstance(entry, dict)]
+    recorded = {entry.get("copy") for entry in entries}
+    for path in folder.iterdir():
+        left = path.name.endswith((_TRIAL, ".part")) or path.suffix == ".gguf"
+        with contextlib.suppress(OSError):
+            if left and path.name not in recorded and time.time() - path.stat().st_mtime > _OLD_S:
+                path.unlink()
+
+
+def _refuse_what_does_not_fit(model: Path, n_bytes: int) -> None:
+    """Both are loaded to be measured. Raises `QuantizeError`."""
+    needed, free = model.stat().st_size + n_bytes, psutil.virtual_memory().available
+    if needed > free:
+        raise QuantizeError(
+            f"A copy of ‘{model.name}’ can't be measured: that needs {needed / 2**30:.1f} GB of "
+            f"memory, and {free / 2**30:.1f} GB are free. The file itself is used."
+        )
 
 
 def slow_format(model: Path) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from studio.engine import (
     AdapterSet,
     Capabilities,
+    EngineError,
     Evaluating,
     Event,
     Finished,
@@ -84,7 +85,7 @@ class LlamaEngine:
         copy = None if devices else Copies(options.copies).find(options.path)
         try:
             lines, context = self._open(copy or options.path, options, devices, on_progress)
-        except ModelFileError:
+        except EngineError:
             if copy is None:
                 raise
             log.warning("%s can't be used, so its source is", copy, exc_info=True)
@@ -158,8 +159,7 @@ class LlamaEngine:
                 began = time.monotonic()
                 yield from self._cache.evaluate(sequence, prompt)
                 prompt_ms = (time.monotonic() - began) * 1000
-                if n_read := len(prompt) - reused:
-                    yield Reading(n_read, n_read)
+                yield Reading(len(prompt) - reused, len(prompt) - reused)
                 row = sequence.rows[len(prompt)]
                 began = time.monotonic()
                 first = sequence
@@ -173,7 +173,7 @@ class LlamaEngine:
                     versions.open(forks[-1], prompt, spell)
                 yield from versions.write(row)
                 yield Finished(
-                    prompt_tokens=len(prompt),
+                    prompt_tokens=len(whole),
                     reused_tokens=reused,
                     generated_tokens=versions.generated,
                     prompt_ms=prompt_ms,
@@ -190,7 +190,8 @@ class LlamaEngine:
     def catch_up(self) -> Iterator[None]:
         """See `studio.engine.Engine.catch_up`."""
         while behind := self._behind:
-            yield from self._read(behind.prompt, behind.key)
+            for _ in self._read(behind.prompt, behind.key):
+                yield None
             if self._behind is behind:
                 self._behind = None
         while self._cache.tidy():
@@ -206,15 +207,16 @@ class LlamaEngine:
         """See `studio.engine.Engine.serves`."""
         under_way = self._cache.under_way
         if under_way is None:
-            return True  # nothing that takes long
-        if not isinstance(request, Request | ReadingAhead):
-            return False
+            return True  # nothing is lost by letting it go on to its next step
         sequence, added = under_way
+        if sequence is None or not isinstance(request, Request | ReadingAhead):
+            return False
         if self._adapters.known(request.adapters) != sequence.key:
             return False
         pieces = self.vocabulary.pieces
-        read = b"".join(pieces[token] for token in [*sequence.tokens, *added])
-        wanted = request.prompt.encode("utf-8")
+        # Some tokenizers put a space before a text.
+        read = b"".join(pieces[token] for token in [*sequence.tokens, *added]).lstrip(b" ")
+        wanted = request.prompt.encode("utf-8").lstrip(b" ")
         return _same_text(read, wanted) or _same_text(wanted, read)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
@@ -263,15 +265,14 @@ class LlamaEngine:
         reused = self._cache.known(prompt, key)
         began = time.monotonic()
         if reused < len(prompt):
-            yield from self._read(prompt, key)
+            yield from self._read(prompt, key)  # and tells how far it is: silence would be a hang
         yield Finished(len(prompt), reused, 0, (time.monotonic() - began) * 1000, 0.0)
 
-    def _read(self, prompt: list[int], key: AdapterKey) -> Iterator[None]:
+    def _read(self, prompt: list[int], key: AdapterKey) -> Iterator[Reading | None]:
         """Evaluate a prompt in idle time."""
         sequence, _ = self._cache.acquire(prompt, key)
         try:
-            for _ in self._cache.evaluate(sequence, prompt, IDLE_STEP_S):
-                yield None
+            yield from self._cache.evaluate(sequence, prompt, IDLE_STEP_S)
         finally:
             self._cache.release(sequence)
 
@@ -322,8 +323,7 @@ class LlamaEngine:
 def _same_text(beginning: bytes, text: bytes) -> bool:
     """Whether `text` begins at some place of `beginning` and one goes on as the other does.
 
-    A tokenizer may put a space before a text, a window over a text may have moved on, and of a
-    prompt only the end may have been read.
+    A window over a text may have moved on, and of a prompt only the end may have been read.
     """
     at = beginning.find(text[:_ALIKE])
     rest = beginning[at:]

@@ -54,13 +54,17 @@ class _Job:
     request: Request | Query
     steps: Iterator[Event | None]
     cancelled: bool = False
-
     begun: bool = False
 
     @property
     def reads_ahead(self) -> bool:
         """What is asked of the text meanwhile goes on where it is."""
         return isinstance(self.request, ReadingAhead)
+
+
+def _turn(job: _Job) -> tuple[bool, int, bool, int]:
+    """Cancelled ones first, then by priority and age; reading ahead gives way to all else."""
+    return not job.cancelled, job.request.priority, job.reads_ahead, job.ticket
 
 
 @dataclass
@@ -83,8 +87,7 @@ class _Jobs:
             less_urgent = self._catching_up is not None and not job.reads_ahead
             if running:
                 less_urgent = running.cancelled or self._presses(job, running)
-            # What both have in common is computed once: a batch of use for both is let end.
-            if less_urgent and not self.engine.serves(job.request):
+            if less_urgent and not self._serves_the_next():
                 self.engine.interrupt()
             self._changed.notify()
 
@@ -93,19 +96,25 @@ class _Jobs:
             for job in self._jobs:
                 if job.ticket == ticket:
                     job.cancelled = True
-                    if job is self._running and not self._of_use(job):
+                    if job is self._running and not self._serves_the_next():
                         self.engine.interrupt()
             self._changed.notify()
 
-    def _of_use(self, job: _Job) -> bool:
-        """Whether what is computed for a job that was cancelled may be wanted all the same.
+    def _serves_the_next(self) -> bool:
+        """Whether the batch under way may end: the job whose turn comes next can use it.
 
-        The text of a suggestion is: the next key, which is on its way, goes on from it.
+        So a text that two requests have in common is computed once. Nobody may have asked yet: the
+        next key, which is on its way, goes on from the text of a suggestion, but not from a draft.
         """
-        if job.request.priority is Priority.DRAFT:
+        running = self._running
+        if running and running.request.priority is Priority.DRAFT:
             return False
-        waiting = [other for other in self._jobs if other is not job and not other.cancelled]
-        return all(self.engine.serves(other.request) for other in waiting)
+        waiting = [
+            job
+            for job in self._jobs
+            if job is not running and not job.cancelled and not isinstance(job.request, Tokenizing)
+        ]
+        return not waiting or self.engine.serves(min(waiting, key=_turn).request)
 
     def _steps(self, request: Request | Query) -> Iterator[Event | None]:
         if isinstance(request, Request):
@@ -122,7 +131,7 @@ class _Jobs:
             self._running = None
             while not self._jobs:
                 self._changed.wait()
-            job = min(self._jobs, key=lambda j: (not j.cancelled, j.request.priority, j.ticket))
+            job = min(self._jobs, key=_turn)
             self._running = job
             for other in self._jobs:
                 if other.reads_ahead and other.begun and other is not job:

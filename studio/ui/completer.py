@@ -118,13 +118,13 @@ class Completer(QObject):
         self._settings = desk.settings
         self._desk = desk
         self._client = desk.client
-        self._prompt_of = prompt_of
         self._suggesting = suggesting
         self._learned = suggesting.learned
         self._policy = Completion(self._options(), prompt_of, self._learned.confidence, endings_of)
         self._craft: Craft = Craft.STORY
         self._given = self._what_is_given()
         self._model = desk.client.capabilities and desk.client.capabilities.path
+        self._ready = desk.client.capabilities
         self._paused_until_ms = 0.0
         self._resting = False
         self._question_at: Around | None = None
@@ -214,33 +214,29 @@ class Completer(QObject):
     def forget(self) -> None:
         """Another model answers, or it is told other things: what it said before is void."""
         self._carry_out(self._policy.forget())
-        self._read_here()
+        self.opened()
 
     def opened(self) -> None:
-        """A text was opened. With the cursor at its beginning, its end is read: most writers go
-        on there."""
-        editor = self._editor
-        if editor.textCursor().position() == 0 and self._settings.current.asking != Asking.NEVER:
-            end = editor.document().characterCount() - 1
-            before = editor.around(self._settings.current.context_chars, end).before
-            if before.strip():
-                self._read_ahead(self._prompt_of(before), "")
+        """A text was opened, or a model answers: it reads, for what may be asked next.
 
-    def _read_here(self) -> None:
-        """Let the model read what stands before the cursor, for what may be asked next."""
+        With the cursor at the beginning it reads the end of the text: most writers go on there.
+        """
         if self._policy.kind is None and self._client.capabilities:
-            self._carry_out(self._policy.rests(self._around(), now_ms()))
+            last = self._editor.document().characterCount() - 1
+            end = self._editor.around(self._settings.current.context_chars, last).before
+            self._carry_out(self._policy.rests(self._around(), now_ms(), end))
 
     def configure(self) -> None:
         """Take the settings, the power and the model as they are now."""
         settings = self._settings.current
         self.spoken.on = settings.announce
         given, self._given = self._given, self._what_is_given()
-        first = self._model is None
+        before, self._ready = self._ready, self._client.capabilities
         if self._another_model() or given != self._given:
             self.forget()
-        elif first and self._model:
-            self._read_here()
+        elif before is not self._ready:  # the first one, or the same one started again
+            self._policy.unread()
+            self.opened()
         self._carry_out(self._policy.configure(self._options()))
 
     def take(self) -> bool:

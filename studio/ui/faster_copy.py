@@ -59,15 +59,33 @@ class FasterCopy(QObject):
 
         def decide(undecided: bool) -> None:
             if undecided:
-                self._make(included, "preparing the model for this machine…", lambda _: then())
+                words = "preparing the model for this machine…"
+                self._make(included, words, lambda _: then(), without)
             else:
                 then()
 
-        in_background(self, lambda: self._copies.undecided(included), done=decide)
+        def without(error: Exception) -> None:
+            """The file itself is used, today and at every start."""
+            log.warning("no faster copy of %s", included, exc_info=error)
+            decline = self._copies.decline
+            in_background(self, lambda: decline(included), done=lambda _: None, failed=_log)
+            then()
+
+        def unknown(error: Exception) -> None:
+            _log(error)
+            then()
+
+        undecided = self._copies.undecided
+        in_background(self, lambda: undecided(included), done=decide, failed=unknown)
+
+    def end(self) -> None:
+        """Lamplight ends: stop what is being made."""
+        self._stopped = True
 
     def answers(self, capabilities: Capabilities | None, *, included: bool) -> None:
         """Another model answers; a copy of a file of the writer's is offered if it may help."""
-        self.over.emit(TOPIC)
+        if not self.words:
+            self.over.emit(TOPIC)
         self._path = path = capabilities.path if capabilities else None
         self._in_use = capabilities is not None and capabilities.copy is not None
         self._format = ""
@@ -108,9 +126,9 @@ class FasterCopy(QObject):
     def _offer(self, path: Path, kept_as: str, size: int) -> None:
         self.told.emit(
             Notice(
-                f"‘{path.name}’ is kept in a format that is slow to read here ({kept_as}). A copy "
-                f"in another one may bring suggestions sooner; it takes about {_size(size)}, and "
-                "the file stays as it is.",
+                f"This machine may read ‘{path.name}’ slowly: it is in the format {kept_as}. A copy "
+                f"in another format takes about {_size(size)} and may bring suggestions sooner; the "
+                "file stays as it is.",
                 choices=(
                     Choice(
                         "Make a copy",
@@ -141,9 +159,15 @@ class FasterCopy(QObject):
                 topic=TOPIC,
             )
         )
-        self._make(path, "making a faster copy…", self._made)
+        self._make(path, "making a faster copy…", partial(self._made, path), self._failed)
 
-    def _make(self, path: Path, words: str, then: Callable[[Verdict | None], None]) -> None:
+    def _make(
+        self,
+        path: Path,
+        words: str,
+        then: Callable[[Verdict | None], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
         carry = on_gui_thread(self)
         self._stopped = False
 
@@ -160,16 +184,12 @@ class FasterCopy(QObject):
             self._say("")
             then(verdict)
 
-        def failed(error: Exception) -> None:
+        def fail(error: Exception) -> None:
             self._say("")
-            if path == self._path:
-                self._failed(error)
-            else:
-                log.warning("no faster copy of %s", path, exc_info=error)
-                then(None)
+            failed(error)
 
         self._say(words)
-        in_background(self, work, done=end, failed=failed)
+        in_background(self, work, done=end, failed=fail)
 
     def _say(self, words: str) -> None:
         self.words = words
@@ -178,17 +198,23 @@ class FasterCopy(QObject):
     def _stop(self) -> None:
         self._stopped = True
 
-    def _made(self, verdict: Verdict | None) -> None:
+    def _made(self, path: Path, verdict: Verdict | None) -> None:
         self.over.emit(TOPIC)
         if verdict is None:
             return
         if not verdict.copy:
-            self.told.emit(Notice("A copy would not be read faster here, so none is kept."))
+            self.told.emit(
+                Notice(f"A copy of ‘{path.name}’ would not be read faster here: none is kept.")
+            )
             return
         self.told.emit(
-            Notice(f"The copy is read {verdict.ratio:.1f} times as fast: it is used from now on.")
+            Notice(
+                f"The copy of ‘{path.name}’ is read {verdict.ratio:.1f} times as fast: it is used "
+                "from now on."
+            )
         )
-        self.reload_wanted.emit()
+        if path == self._path:
+            self.reload_wanted.emit()
 
     def _failed(self, error: Exception) -> None:
         self.over.emit(TOPIC)

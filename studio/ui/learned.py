@@ -57,7 +57,7 @@ class Learned(QObject):
             self._write(self.confidence)
 
     def _take(self, kept: Confidence) -> None:
-        if self.confidence == Confidence():  # nobody has written meanwhile
+        if not self.confidence.seen:  # nothing was learned meanwhile
             self._kept = self.confidence = kept
             self.changed.emit()
 

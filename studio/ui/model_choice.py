@@ -148,6 +148,7 @@ class ModelChoice(QObject):
 
     def end(self) -> None:
         """Hear no more of the client and the settings."""
+        self.faster.end()
         for stop in self._stop_listening:
             stop()
 

@@ -56,6 +56,8 @@ class Typist(Writing):
         self._keys = self._seen = self._right = self._slips = self._words = 0
         self._words_since = self._longest = 0
         self._used_s: tuple[float, float] = (0.0, 0.0)
+        self._evaluated_before = 0
+        self._late_ms = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -69,7 +71,7 @@ class Typist(Writing):
 
         def opened() -> None:
             self.put_cursor(len(text))
-            self._count(lambda _: None)  # from now on
+            self._count(self._begin)
             self._due_s = time.perf_counter() + _LOOKS_MS / 1000
             self._timer.start(_LOOKS_MS)
 
@@ -91,6 +93,7 @@ class Typist(Writing):
         """The next key falls now."""
         script, text = self._script, self._script.text
         now_s = time.perf_counter()
+        self._late_ms = max(self._late_ms, (now_s - self._due_s) * 1000)
         if self._keys == 0:
             self._first_key_s = now_s
             self._used_s = self._processor_time()
@@ -162,6 +165,10 @@ class Typist(Writing):
         worker, window = used_s(psutil.Process(self.worker_pid)), used_s(psutil.Process())
         return worker, window
 
+    def _begin(self, counted: Counted) -> None:
+        """From now on it is counted what is evaluated again."""
+        self._evaluated_before = counted.evaluated
+
     def _end(self, counted: Counted) -> None:
         script = self._script
         end = self._at
@@ -182,7 +189,8 @@ class Typist(Writing):
             "saved": 1 - self._keys / n_chars,
             "longest": self._longest,
             "slips": self._slips,
-            "evaluated": counted.evaluated,
+            "late_ms": self._late_ms,
+            "evaluated": counted.evaluated - self._evaluated_before,
             "again": counted.again,
             "interrupted": counted.interrupted,
             "wall_s": wall_s,

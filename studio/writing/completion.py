@@ -129,6 +129,8 @@ class Completion:
         self._unsure = 0
         self._typed_ms: float | None = None
         self._around = Around("", "")
+        self._end = ""
+        """Of the text, where most writers go on."""
         self._craft: Craft = Craft.STORY
         self._language: Language | None = None
         self._grey: Grey | None = None
@@ -205,12 +207,20 @@ class Completion:
     def forget(self) -> list[Action]:
         """Another model answers, or it is given other things besides the text."""
         self._recent.forget()
-        self._reading.forget()
+        self.unread()
+        self._unsure = 0
         return self.dismiss() if self.kind is Kind.SUGGESTION else []
 
-    def rests(self, around: Around, now_ms: float) -> list[Action]:
-        """The cursor rests here, and the model may read: a text was opened, a model is there."""
-        self._around = around
+    def unread(self) -> None:
+        """The model was started again: nothing is read of any text."""
+        self._reading.forget()
+
+    def rests(self, around: Around, now_ms: float, end: str = "") -> list[Action]:
+        """The cursor rests here, and the model may read: a text was opened, a model is there.
+
+        `end` is read where nothing stands before the cursor.
+        """
+        self._around, self._end = around, end
         self._reading.rests(now_ms)
         return self._wake(now_ms)
 
@@ -268,6 +278,7 @@ class Completion:
         """The cursor went elsewhere, or a selection or an input method began."""
         self._around = around
         self._ask_at_ms = None
+        self._unsure = 0
         self._reading.rests(now_ms)
         return [*self._drop(now_ms, rejected=False), *self._wake(now_ms)]
 
@@ -400,7 +411,9 @@ class Completion:
 
     def read(self, ask_id: int, now_ms: float) -> None:
         """The prompt of a request is read; what it takes from now on is the answer's."""
-        if self._grey and self._grey.awaits(ask_id):
+        if self._ahead and self._ahead.ask_id == ask_id:
+            self._ahead.read_ms = now_ms
+        elif self._grey and self._grey.awaits(ask_id):
             self._grey.read_ms = now_ms
 
     def piece(
@@ -574,6 +587,7 @@ class Completion:
         actions = self._drop(now_ms, rejected=False)
         if ahead and ahead.streaming and ahead.answer.place == self.place:
             self._grey = Grey(Kind.SUGGESTION, ahead.ask_id, ahead.answer, ahead.asked_ms)
+            self._grey.read_ms = ahead.read_ms
             return [*actions, *self._display(now_ms)]
         if ahead and ahead.streaming:
             actions.append(Cancel(ahead.ask_id))
@@ -692,10 +706,15 @@ class Completion:
         grey, off = self._grey, self._options.asking is Asking.NEVER
         if off or now_ms < self._paused_until_ms or (grey and grey.streaming):
             return []
+        here = self._around
+        if not here.before.strip():
+            self._around = Around(self._end, "")
         if not self._around.before.strip():
+            self._around = here
             return []
         self._reading.reads(self._around.before)
         request = self._request()
+        self._around = here
         return [ReadAhead(request.prompt, request.suffix)]
 
     def _end_ahead(self, ahead: Ahead) -> list[Action]:
@@ -736,7 +755,8 @@ class Completion:
         return [*actions, *([Cancel(grey.ask_id)] if grey.streaming else []), Hide()]
 
     def _note_unsure(self, grey: Grey) -> None:
-        if grey.kind is Kind.SUGGESTION and grey.shown_ms is None and not grey.wanted:
+        hidden = grey.kind is Kind.SUGGESTION and grey.shown_ms is None and not grey.wanted
+        if hidden and not self._enough(grey.current.sure):
             self._unsure += 1
 
     def _judge_taken(self, grey: Grey) -> None:

@@ -97,3 +97,5 @@ class Ahead:
     answer: Answer
     asked_ms: float
     streaming: bool = True
+    read_ms: float | None = None
+    """When its prompt was read."""

@@ -42,8 +42,8 @@ def test_a_line_is_one_of_json_too(text: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_the_mean_of_several_lines() -> None:
-    one = Line("a", 0.1, 0.5, 0.05, 0.2, 3, 1.0, 0.01, 0.2, 0.1)
-    other = Line("b", 0.3, 0.7, 0.15, 0.4, 9, None, None, 0.4, 0.3)
+    one = Line("a", 0.1, 0.5, 0.05, 0.2, 3, 1.0, 0.01, 4.0, 0.2, 0.1)
+    other = Line("b", 0.3, 0.7, 0.15, 0.4, 9, None, None, 9.0, 0.4, 0.3)
     mean = Line.mean([one, other])
     assert (mean.saved, mean.longest, mean.first_s) == (pytest.approx(0.3), 9, 1.0)
     assert "saved  30.0%" in str(mean)
@@ -52,6 +52,6 @@ def test_the_mean_of_several_lines() -> None:
 def test_every_row_has_a_figure_behind_it() -> None:
     names = [row.name for row in typist.ROWS]
     assert len(names) == len(set(names))
-    figures = Line("a", 0.1, 0.5, 0.05, 0.2, 3, 1.0, 0.01, 0.2, 0.1)
+    figures = Line("a", 0.1, 0.5, 0.05, 0.2, 3, 1.0, 0.01, 4.0, 0.2, 0.1)
     for figure, _ in typist._OF_LINE.values():
         assert isinstance(getattr(figures, figure), float | int)

@@ -131,8 +131,6 @@ def test_a_copy_that_is_not_faster_is_not_kept(
     assert [path.name for path in folder.iterdir()] == ["copies.json"]
     assert copies.find(source) is None
     assert not copies.undecided(source)
-    copies.forget(source)
-    assert copies.undecided(source)
 
 
 def test_both_are_really_measured(model_path: Path, tmp_path: Path) -> None:
@@ -249,6 +247,31 @@ def test_a_copy_that_is_declined_is_removed(model_path: Path, made: Path, tmp_pa
     folder = copied(made, tmp_path)
     Copies([folder]).decline(model_path)
     assert [path.name for path in folder.iterdir()] == ["copies.json"]
+
+
+def test_what_was_left_behind_is_swept_and_nothing_else(
+    model_path: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(made, tmp_path)
+    kept = {path.name for path in folder.iterdir()}
+    for name in (".old.1.trial", ".old.part", "unrecorded.gguf", ".new.2.trial"):
+        (folder / name).write_bytes(b"GGUF")
+        if "new" not in name:
+            os.utime(folder / name, (1, 1))
+    for name in kept:
+        os.utime(folder / name, (1, 1))
+    monkeypatch.setattr(faster, "_measured", lambda *_: iter([(1.0, 0.5)]))
+    next(Copies([folder]).make(model_path))
+    assert {path.name for path in folder.iterdir()} >= {*kept, ".new.2.trial"}
+    assert not {path.name for path in folder.iterdir()} & {".old.1.trial", "unrecorded.gguf"}
+
+
+def test_what_does_not_fit_into_memory_is_refused_beforehand(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Copies, "size_of_copy", lambda *_: 2**60)
+    with pytest.raises(QuantizeError, match="GB are free"):
+        next(Copies([tmp_path / "copies"]).make(source))
 
 
 def test_where_nothing_can_be_written_it_says_so(source: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from studio.engine import (
     ReadingAhead,
     Request,
     Scoring,
+    Tokenizing,
 )
 from studio.engine.messages import Ask, FromWorker, Told
 from studio.engine.worker import _Jobs, _serve
@@ -81,7 +82,9 @@ class _World:
         yield Finished(len(request.prompt), 0, 1, 0.0, 0.0)
 
     def answer(self, query: Query) -> Iterator[Event | None]:
-        if isinstance(query, ReadingAhead):
+        if isinstance(query, Tokenizing):
+            yield None
+        elif isinstance(query, ReadingAhead):
             if not self.read.startswith(query.prompt):
                 yield from self._evaluate(query.prompt)
         else:
@@ -143,7 +146,9 @@ class _NothingToDo(threading.Condition):
 KEYS = st.lists(
     st.tuples(
         st.floats(0.02, 0.8),
-        st.sampled_from(["ask", "ask", "ask", "read", "cancel", "nothing", "elsewhere"]),
+        st.sampled_from(
+            ["ask", "ask", "ask", "cancel and ask", "read", "cancel", "nothing", "panel", "elsewhere"]
+        ),
     ),
     min_size=1,
     max_size=60,
@@ -154,7 +159,7 @@ def _play(world: _World, keys: list[tuple[float, str]]) -> tuple[str, _Outlet]:
     """A writer types a letter at each time; what is asked then is up to the kind of key."""
     jobs, outlet = _Jobs(world), _Outlet()  # type: ignore[arg-type]
     jobs._changed = _NothingToDo(world)
-    text, ticket, at_s = START, 0, 0.0
+    text, ticket, suggested, at_s = START, 0, 0, 0.0
 
     def ask(request: Request | Query, number: int) -> Callable[[], None]:
         return lambda: jobs.add(Ask(number, request))
@@ -167,10 +172,17 @@ def _play(world: _World, keys: list[tuple[float, str]]) -> tuple[str, _Outlet]:
             happen = ask(Request(text, priority=Priority.INLINE), ticket + 1)
         elif kind == "elsewhere":
             happen = ask(Scoring("Another text."), ticket + 1)
+        elif kind == "panel":
+            happen = ask(Tokenizing(text, priority=Priority.IDLE), ticket + 1)
         elif kind == "cancel":
-            happen = _cancel(jobs, ticket)
-        if kind in ("ask", "read", "elsewhere"):
+            happen = _cancel(jobs, suggested)
+        elif kind == "cancel and ask":  # as the program does with each key
+            world.happens.append((at_s, _cancel(jobs, suggested)))
+            happen = ask(Request(text, priority=Priority.INLINE), ticket + 1)
+        if kind not in ("nothing", "cancel"):
             ticket += 1
+        if "ask" in kind:
+            suggested = ticket
         if kind != "nothing":
             world.happens.append((at_s, happen))
     world.happens.append((at_s + 0.1, ask(Request(text, priority=Priority.INLINE), ticket + 1)))

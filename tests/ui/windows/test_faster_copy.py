@@ -110,6 +110,24 @@ def test_where_that_fails_the_model_is_loaded_as_it_is(
     house.opens()
     house.waits(lambda: client.loads)
     assert house.notice() == ""
+    house.waits(lambda: copies.declined == [INCLUDED])
+
+
+def test_a_copy_that_was_begun_for_another_model_is_told_and_nothing_reloaded(
+    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+) -> None:
+    house = house_with(copies=copies)
+    house.opens()
+    client.is_ready(OWN)
+    house.waits(house.notice)
+    house.clicks_notice("Make a copy")
+    house.waits(lambda: copies.made)
+    client.is_ready(INCLUDED)
+    assert "being made" in house.notice(), "and can still be stopped"
+    loads = len(client.loads)
+    copies.go_on.set()
+    house.waits(lambda: "1.9 times as fast" in house.notice())
+    assert len(client.loads) == loads
 
 
 def test_a_model_that_is_chosen_meanwhile_is_not_displaced(
@@ -133,8 +151,8 @@ def test_for_a_file_of_the_writers_it_is_offered_and_nothing_done(
     client.is_ready(OWN)
     house.waits(house.notice)
     assert house.notice() == (
-        "‘own.gguf’ is kept in a format that is slow to read here (Q5_1). A copy in another one "
-        "may bring suggestions sooner; it takes about 1.6 GB, and the file stays as it is."
+        "This machine may read ‘own.gguf’ slowly: it is in the format Q5_1. A copy in another "
+        "format takes about 1.6 GB and may bring suggestions sooner; the file stays as it is."
     )
     assert copies.made == []
     assert menu_entry(house) == (True, False)
@@ -155,7 +173,9 @@ def test_it_is_made_measured_and_used_while_writing_goes_on(
     copies.go_on.set()
     house.waits(lambda: len(client.loads) > loads)
     assert client.loads[-1].path == OWN
-    assert house.notice() == "The copy is read 1.9 times as fast: it is used from now on."
+    assert house.notice() == (
+        "The copy of ‘own.gguf’ is read 1.9 times as fast: it is used from now on."
+    )
     assert client.capabilities
     client.says(Ready(replace(client.capabilities, copy=Path("/copies/own.copy.gguf"))))
     assert menu_entry(house) == (True, True)
