@@ -11,7 +11,7 @@ _STEP = 0.01
 """How far one outcome moves the threshold: some hundred keystrokes to settle."""
 _LOWEST, _HIGHEST = 0.2, 0.9
 _FIRST_MS = 600_000.0
-_EASIER = 0.1
+_EASIER = 0.03
 """In the first ten minutes of writing the threshold is lower by so much, and by less and less: who
 sees nothing at first does not know what the program does."""
 

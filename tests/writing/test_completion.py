@@ -322,7 +322,7 @@ def test_after_three_answers_that_were_not_sure_enough_it_says_so(desk: Desk) ->
 
 
 def test_in_the_first_ten_minutes_a_little_more_is_shown(desk: Desk) -> None:
-    sure = Confidence().threshold - 0.05
+    sure = Confidence().threshold - 0.02
     desk.suggest("the stairs", sure=sure)
     assert desk.grey
     later = Desk(Completion(confidence=Confidence().settled()))

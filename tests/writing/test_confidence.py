@@ -19,11 +19,11 @@ def test_only_what_is_likely_enough_is_shown() -> None:
 
 def test_who_has_just_begun_is_shown_a_little_more_and_less_and_less_so() -> None:
     new = Confidence(threshold=0.5)
-    assert new.enough(0.4)
-    assert not new.enough(0.39)
+    assert new.enough(0.471)
+    assert not new.enough(0.469)
     half = new.wrote(300_000)
-    assert half.enough(0.451)
-    assert not half.enough(0.449)
+    assert half.enough(0.486)
+    assert not half.enough(0.484)
     assert new.wrote(600_000) == new.wrote(7_200_000) == new.settled()
 
 
