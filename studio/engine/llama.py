@@ -20,7 +20,6 @@ from studio.engine import (
     Event,
     Finished,
     LoadOptions,
-    ModelFileError,
     Priority,
     Query,
     Reading,

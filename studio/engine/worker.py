@@ -105,14 +105,17 @@ class _Jobs:
 
         So a text that two requests have in common is computed once. Nobody may have asked yet: the
         next key, which is on its way, goes on from the text of a suggestion, but not from a draft.
+        A job that is less urgent can wait for the end of a batch, and so can tokenizing.
         """
         running = self._running
         if running and running.request.priority is Priority.DRAFT:
             return False
+        least = running.request.priority if running else Priority.IDLE
         waiting = [
             job
             for job in self._jobs
-            if job is not running and not job.cancelled and not isinstance(job.request, Tokenizing)
+            if job is not running and not job.cancelled and job.request.priority <= least
+            if not isinstance(job.request, Tokenizing)
         ]
         return not waiting or self.engine.serves(min(waiting, key=_turn).request)
 

@@ -126,9 +126,9 @@ class FasterCopy(QObject):
     def _offer(self, path: Path, kept_as: str, size: int) -> None:
         self.told.emit(
             Notice(
-                f"This machine may read ‘{path.name}’ slowly: it is in the format {kept_as}. A copy "
-                f"in another format takes about {_size(size)} and may bring suggestions sooner; the "
-                "file stays as it is.",
+                f"This machine may read ‘{path.name}’ slowly: it is in the format {kept_as}. A "
+                f"copy in another format takes about {_size(size)} and may bring suggestions "
+                "sooner; the file stays as it is.",
                 choices=(
                     Choice(
                         "Make a copy",

@@ -147,7 +147,7 @@ KEYS = st.lists(
     st.tuples(
         st.floats(0.02, 0.8),
         st.sampled_from(
-            ["ask", "ask", "ask", "cancel and ask", "read", "cancel", "nothing", "panel", "elsewhere"]
+            ["ask", "ask", "cancel and ask", "read", "cancel", "nothing", "panel", "elsewhere"]
         ),
     ),
     min_size=1,
