@@ -440,18 +440,36 @@ def test_the_text_is_read_while_the_cursor_rests(session: Session, qtbot: QtBot)
 
 
 def test_the_end_of_a_text_that_was_opened_is_read(session: Session, qtbot: QtBot) -> None:
+    session.client.capabilities = _model("one.gguf")
     session.writer.opens("The keeper climbed the stairs.", cursor=0)
     session.completer.opened()
-    assert [query.prompt for query in session.client.read] == ["The keeper climbed the stairs."]
+    qtbot.waitUntil(lambda: bool(session.client.read), timeout=2_000)
     qtbot.wait(300)
-    assert len(session.client.read) == 1, "nothing stands before the cursor"
+    assert [query.prompt for query in session.client.read] == ["The keeper climbed the stairs."]
+
+
+def test_what_was_read_by_a_model_that_was_started_again_is_read_anew(
+    session: Session, qtbot: QtBot
+) -> None:
+    session.client.capabilities = _model("one.gguf")
+    session.completer.configure()
+    session.writer.opens("The keeper climbed the stairs.")
+    qtbot.waitUntil(lambda: len(session.client.read) == 1, timeout=2_000)
+    session.completer.configure()
+    qtbot.wait(300)
+    assert len(session.client.read) == 1
+    session.client.capabilities = _model("one.gguf")
+    session.completer.configure()
+    qtbot.waitUntil(lambda: len(session.client.read) == 2, timeout=2_000)
 
 
 def test_of_an_empty_text_or_with_suggestions_off_nothing_is_read(
     session: Session, qtbot: QtBot
 ) -> None:
+    session.client.capabilities = _model("one.gguf")
     session.completer.opened()
     session.writer.desk.settings.change(asking="never")
+    session.completer.configure()
     session.writer.opens("The keeper", cursor=0)
     session.completer.opened()
     session.writer.puts_cursor(5)
