@@ -16,7 +16,6 @@ import hashlib
 import json
 import logging
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from studio.engine import LoadOptions, ModelFileError
+from studio.engine import ModelFileError
 from studio.engine.gguf_header import read_metadata
 from studio.engine.quantize import FILE_TYPES, QuantizeError, file_type_of, recode
 
@@ -39,9 +38,6 @@ _SLOW = ("Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K_S", "Q3_K_M", "Q3_K_L")
 """Those that llama.cpp does not repack (ggml-cpu/repack.cpp)."""
 _WORTH = 1.1
 """A copy is kept if it is faster by this factor."""
-_READ, _WRITTEN = 64, 8
-"""Tokens that are measured: about what one suggestion takes."""
-_ROUNDS = 5
 _QUANTIZED = 0.6
 """The share of the time that the copy itself takes, of making and measuring it."""
 _RECORD = "copies.json"
@@ -238,7 +234,7 @@ def _write(folder: Path, known: dict[str, object]) -> None:
 
 def _measured(source: Path, copy: Path) -> Iterator[tuple[float, float]]:
     """(how much is done, how many times as fast the copy is so far), in a process of its own."""
-    command = [sys.executable, "-P", "-m", "studio.engine.faster", str(source), str(copy)]
+    command = [sys.executable, "-P", "-m", "studio.engine.reading_speed", str(source), str(copy)]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -259,41 +255,3 @@ def _measured(source: Path, copy: Path) -> Iterator[tuple[float, float]]:
             f"Whether a copy of ‘{source.name}’ would be read faster could not be measured: "
             "probably the memory was not enough. The file itself is used."
         )
-
-
-def main() -> None:
-    """Measure argv, a source and its copy, in turns. Tells on stdout."""
-    import llama_cpp.llama_cpp as C
-
-    from studio.engine import native
-    from studio.engine.context import Context
-
-    native.start()
-    contexts = []
-    for path in sys.argv[1:]:
-        params = C.llama_model_default_params()
-        params.n_gpu_layers = 0
-        model = C.llama_model_load_from_file(path.encode(), params)
-        contexts.append(Context(model, LoadOptions(Path(path), n_ctx=512, gpu_layers=0)))
-
-    def seconds(context: Context) -> float:
-        tokens = [(7 * i) % context.n_vocab for i in range(_READ)]
-        C.llama_memory_clear(context.memory, False)
-        began = time.perf_counter()
-        context.decode(tokens, range(_READ), 0, outputs=False)
-        for i in range(_WRITTEN):
-            context.decode([tokens[i]], [_READ + i], 0, outputs=False)
-        return time.perf_counter() - began
-
-    times: list[list[float]] = [[], []]
-    for context in contexts:
-        seconds(context)  # warm
-    for n in range(1, _ROUNDS + 1):
-        for context, taken in zip(contexts, times, strict=True):
-            taken.append(seconds(context))
-        ratio = statistics.median(times[0]) / statistics.median(times[1])
-        print(n / _ROUNDS, ratio, flush=True)
-
-
-if __name__ == "__main__":
-    main()

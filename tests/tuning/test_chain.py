@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
-from studio.bench.gemma import GEMMA
+from studio.bench.model_in_parts import GEMMA
 from studio.engine import LoadOptions
 from studio.engine.llama import LlamaEngine
 from studio.library import DefaultModel
