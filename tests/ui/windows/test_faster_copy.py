@@ -77,6 +77,17 @@ def copies() -> ToldCopies:
     return copies
 
 
+@pytest.fixture
+def offered(house_with: Callable[..., House], client: ToldClient, copies: ToldCopies) -> House:
+    """A model of the writer's own answers, and a copy of it was offered."""
+    house = house_with(copies=copies)
+    house.opens()
+    house.lamplight.model.choose(OWN)
+    client.is_ready(OWN)
+    house.waits(house.notice)
+    return house
+
+
 def menu_entry(house: House) -> tuple[bool, bool]:
     """Of the Model menu: (can be chosen, is chosen)."""
     (menu,) = house.window.findChildren(ModelMenu)
@@ -114,19 +125,15 @@ def test_where_that_fails_the_model_is_loaded_as_it_is(
 
 
 def test_a_copy_that_was_begun_for_another_model_is_told_and_nothing_reloaded(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+    offered: House, client: ToldClient, copies: ToldCopies
 ) -> None:
-    house = house_with(copies=copies)
-    house.opens()
-    client.is_ready(OWN)
-    house.waits(house.notice)
-    house.clicks_notice("Make a copy")
-    house.waits(lambda: copies.made)
+    offered.clicks_notice("Make a copy")
+    offered.waits(lambda: copies.made)
     client.is_ready(INCLUDED)
-    assert "being made" in house.notice(), "and can still be stopped"
+    assert "being made" in offered.notice(), "and can still be stopped"
     loads = len(client.loads)
     copies.go_on.set()
-    house.waits(lambda: "1.9 times as fast" in house.notice())
+    offered.waits(lambda: "1.9 times as fast" in offered.notice())
     assert len(client.loads) == loads
 
 
@@ -144,99 +151,71 @@ def test_a_model_that_is_chosen_meanwhile_is_not_displaced(
 
 
 def test_for_a_file_of_the_writers_it_is_offered_and_nothing_done(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+    offered: House, copies: ToldCopies
 ) -> None:
-    house = house_with(copies=copies)
-    house.opens()
-    client.is_ready(OWN)
-    house.waits(house.notice)
-    assert house.notice() == (
+    assert offered.notice() == (
         "This machine may read ‘own.gguf’ slowly: it is in the format Q5_1. A copy in another "
         "format takes about 1.6 GB and may bring suggestions sooner; the file stays as it is."
     )
     assert copies.made == []
-    assert menu_entry(house) == (True, False)
+    assert menu_entry(offered) == (True, False)
 
 
 def test_it_is_made_measured_and_used_while_writing_goes_on(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+    offered: House, client: ToldClient, copies: ToldCopies
 ) -> None:
-    house = house_with(copies=copies)
-    button = house.opens().status._model_button
-    house.lamplight.model.choose(OWN)
-    client.is_ready(OWN)
-    house.waits(house.notice)
-    house.clicks_notice("Make a copy")
-    house.waits(lambda: button.text() == "making a faster copy… 40 %")
-    assert "being made and measured" in house.notice()
+    button = offered.window.status._model_button
+    offered.clicks_notice("Make a copy")
+    offered.waits(lambda: button.text() == "making a faster copy… 40 %")
+    assert "being made and measured" in offered.notice()
     loads = len(client.loads)
     copies.go_on.set()
-    house.waits(lambda: len(client.loads) > loads)
+    offered.waits(lambda: len(client.loads) > loads)
     assert client.loads[-1].path == OWN
-    assert house.notice() == (
+    assert offered.notice() == (
         "The copy of ‘own.gguf’ is read 1.9 times as fast: it is used from now on."
     )
     assert client.capabilities
     client.says(Ready(replace(client.capabilities, copy=Path("/copies/own.copy.gguf"))))
-    assert menu_entry(house) == (True, True)
+    assert menu_entry(offered) == (True, True)
 
 
 def test_one_that_is_not_faster_is_not_used_and_it_says_so(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+    offered: House, client: ToldClient, copies: ToldCopies
 ) -> None:
     copies.comes = SLOWER
     copies.go_on.set()
-    house = house_with(copies=copies)
-    house.opens()
-    client.is_ready(OWN)
-    house.waits(house.notice)
     loads = len(client.loads)
-    house.clicks_notice("Make a copy")
-    house.waits(lambda: "would not be read faster" in house.notice())
+    offered.clicks_notice("Make a copy")
+    offered.waits(lambda: "would not be read faster" in offered.notice())
     assert len(client.loads) == loads
 
 
-def test_it_can_be_stopped(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
-) -> None:
-    house = house_with(copies=copies)
-    house.opens()
-    client.is_ready(OWN)
-    house.waits(house.notice)
-    house.clicks_notice("Make a copy")
-    house.waits(lambda: "being made" in house.notice())
-    house.clicks_notice("Stop")
-    house.waits(copies.dropped.is_set)
-    house.waits(lambda: not house.lamplight.model.faster.words)
-    assert house.notice() == ""
+def test_it_can_be_stopped(offered: House, copies: ToldCopies) -> None:
+    offered.clicks_notice("Make a copy")
+    offered.waits(lambda: "being made" in offered.notice())
+    offered.clicks_notice("Stop")
+    offered.waits(copies.dropped.is_set)
+    offered.waits(lambda: not offered.lamplight.model.faster.words)
+    assert offered.notice() == ""
 
 
-def test_what_went_wrong_is_told(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
-) -> None:
+def test_what_went_wrong_is_told(offered: House, copies: ToldCopies) -> None:
     copies.comes = QuantizeError("‘own.copy.gguf’ needs about 1.6 GB, and 3 MB are free.")
     copies.go_on.set()
-    house = house_with(copies=copies)
-    house.opens()
-    client.is_ready(OWN)
-    house.waits(house.notice)
-    house.clicks_notice("Make a copy")
-    house.waits(lambda: "3 MB are free" in house.notice())
+    offered.clicks_notice("Make a copy")
+    offered.waits(lambda: "3 MB are free" in offered.notice())
 
 
 def test_who_declines_is_not_asked_again(
-    house_with: Callable[..., House], client: ToldClient, copies: ToldCopies
+    offered: House, client: ToldClient, copies: ToldCopies
 ) -> None:
-    house = house_with(copies=copies)
-    house.opens()
+    offered.clicks_notice("Not for this model")
+    offered.waits(lambda: copies.declined)
     client.is_ready(OWN)
-    house.waits(house.notice)
-    house.clicks_notice("Not for this model")
-    house.waits(lambda: copies.declined)
-    client.is_ready(OWN)
-    house.qtbot.wait(100)
-    assert house.notice() == ""
-    assert menu_entry(house) == (True, False), "and can still change their mind"
+    offered.qtbot.wait(100)
+    assert offered.notice() == ""
+    assert menu_entry(offered) == (True, False), "and can still change their mind"
 
 
 def test_the_menu_takes_the_copy_away(
