@@ -377,14 +377,16 @@ class Finished:
     """All versions are complete; what it cost."""
 
     prompt_tokens: int
+    """Tokens of the whole prompt, also where only its end was read."""
     reused_tokens: int
-    """Tokens of the prompt that came from the cache."""
+    """Tokens of the part that was read which came from the cache."""
     generated_tokens: int
     prompt_ms: float
     decode_ms: float
     exact: bool = True
     """False if parts of the context were moved rather than evaluated at their places, or if
-    only the end of the prompt was read, right after a change of adapters."""
+    only the end of the prompt was read: right after a change of adapters, or because it was asked
+    for in haste (`Request.hasty`)."""
 
 
 @dataclass(frozen=True)
