@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QStatusBar, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QStatusBar,
+    QToolButton,
+    QToolTip,
+    QWidget,
+)
 
 from studio.ui.asking import AskingChoice
 from studio.ui.editor import Editor
@@ -20,6 +28,25 @@ GAP_PX = 6
 GRIP_PX = 24
 """Taken by the corner that resizes the window, and the margins."""
 ADAPTER_WIDTH_PX = 150
+
+
+class _Hint(QLabel):
+    """A line that ends in … where it is too long; the pointer shows all of it."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        room = self.contentsRect()
+        shown = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, room.width()
+        )
+        QPainter(self).drawText(room, Qt.AlignmentFlag.AlignVCenter, shown)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            width = self.fontMetrics().horizontalAdvance(self.text())
+            words = self.text() if width > self.contentsRect().width() else self.toolTip()
+            QToolTip.showText(event.globalPos(), words, self)
+            return True
+        return super().event(event)
 
 
 class WritingStatusBar(QStatusBar):
@@ -42,7 +69,7 @@ class WritingStatusBar(QStatusBar):
         self._reading = ""
         self._model = model
         self._menu = model_menu
-        self._state = QLabel()
+        self._state = _Hint()
         self._state.setAccessibleName("Suggestion")
         self._state.setToolTip("What the grey text is doing")
         self._words = QLabel()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QDropEvent, QHelpEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QToolButton,
+    QToolTip,
     QTreeView,
 )
 
@@ -392,3 +393,21 @@ def test_a_narrow_window_shows_both_panels_and_whole_buttons(
     for button in window.notices.buttons():
         assert button.width() >= button.sizeHint().width()
         assert window.notices.rect().contains(button.geometry())
+
+
+def test_a_hint_that_is_too_long_ends_in_an_ellipsis_and_is_shown_whole_by_the_pointer(
+    house: House,
+) -> None:
+    window = house.opens()
+    window.resize(700, 500)
+    hint = window.status._state
+    window.status.show_state("suggestions come when you pause: the model is slow here")
+    QApplication.processEvents()
+    cut = hint.grab().toImage()
+    window.status.show_state("suggestions come when you pause: the model is slow")
+    QApplication.processEvents()
+    assert hint.grab().toImage() == cut, "both end in … at the same place"
+    where = hint.rect().center()
+    QApplication.sendEvent(hint, QHelpEvent(QEvent.Type.ToolTip, where, hint.mapToGlobal(where)))
+    assert QToolTip.text() == "suggestions come when you pause: the model is slow"
+    QToolTip.hideText()
