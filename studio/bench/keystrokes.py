@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from studio.app import Places, copy_folders
 from studio.bench import Row, Wanted
-from studio.engine import LoadOptions
+from studio.engine import LoadOptions, ReadingAhead
 from studio.library import DefaultModel
 from studio.phrases import Phrases, phrases_of
 from studio.settings import Settings
@@ -155,6 +155,7 @@ def _line(engine: LlamaEngine, job: Job, run: str, path: Path) -> Line:
         words_only=words_only,
         adapters=job.adapters,
         endings_of=phrases.endings,
+        read_ahead=lambda prompt: list(engine.answer(ReadingAhead(prompt, adapters=job.adapters))),
     )
     taken_for = Path(path.stem + job.suffix) if job.suffix else path
     return Line.of(run, path.stem, typist.write(text, job.start, job.n_chars, taken_for))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.engine import Ended, Engine, Piece, ReadingAhead, Request, Why
+from studio.engine import Ended, Engine, Piece, Request, Why
 from studio.writing.completion import Completion
 from studio.writing.confidence import Confidence
 from studio.writing.context import from_paragraph, grid_start
@@ -77,6 +77,8 @@ class Typist:
     adapters: tuple[tuple[Path, float], ...] = ()
     endings_of: Callable[[str], tuple[tuple[str, float], ...]] = lambda _: ()
     """As `Completion` takes it."""
+    read_ahead: Callable[[str], object] = lambda _: None
+    """Has a prompt read, as the program does while the writer does nothing."""
 
     def write(self, text: str, start: int, n: int, path: Path | None = None) -> Tally:
         """Write `n` characters of `text` from `start` on."""
@@ -87,7 +89,7 @@ class Typist:
         policy.writes(craft, language_of(path))
         tally, at, now_ms = Tally(), start, 0.0
         evaluated, decoded = self.counts()
-        self._read(self._around(text, at).before)
+        self.read_ahead(self._around(text, at).before)
         while at < start + n:
             shown = policy.text
             word = next_word(shown, text[max(0, at - 200) : at]) if shown else ""
@@ -129,14 +131,9 @@ class Typist:
                 now_ms = max(now_ms, action.at_ms)
                 waiting += policy.tick(now_ms)
             elif isinstance(action, ReadAhead):
-                self._read(action.prompt)
+                self.read_ahead(action.prompt)
             elif isinstance(action, Rank):
                 raise TypeError("nothing follows the typist's cursor")
-
-    def _read(self, prompt: str) -> None:
-        """What the program has read while the writer does nothing."""
-        for _ in self.engine.answer(ReadingAhead(prompt, adapters=self.adapters)):
-            pass
 
     def _answer(self, policy: Completion, ask: Ask, now_ms: float) -> list[Action]:
         """Let the engine answer a request, as far as the policy wants it."""
