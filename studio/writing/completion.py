@@ -61,8 +61,6 @@ _PASTE_WAIT_MS = 300.0
 _REGRET_MS = 10_000.0
 """What was accepted and is deleted so soon was wrong."""
 
-_UNSURE_AFTER = 3
-"""So many suggestions in a row that were not sure enough are worth a word to the writer."""
 _STILL_WRITING_MS = 5_000.0
 """A longer time between two keys is not spent with writing."""
 
@@ -126,7 +124,7 @@ class Completion:
         self._recent = Recent()
         self._reading = ReadingOn()
         self._reading.sparing = self._options.sparing
-        self._unsure = 0
+        self._unsure = False
         self._typed_ms: float | None = None
         self._around = Around("", "")
         self._end = ""
@@ -176,8 +174,8 @@ class Completion:
 
     @property
     def unsure(self) -> bool:
-        """Whether the model answers, and nothing that it says is sure enough to be shown."""
-        return self._unsure >= _UNSURE_AFTER
+        """Whether the model answered last with something that is not sure enough to be shown."""
+        return self._unsure
 
     def only_at_pauses(self, now_ms: float) -> bool:
         """Whether suggestions come only when the writer pauses, because the model is slow."""
@@ -208,7 +206,7 @@ class Completion:
         """Another model answers, or it is given other things besides the text."""
         self._recent.forget()
         self.unread()
-        self._unsure = 0
+        self._unsure = False
         return self.dismiss() if self.kind is Kind.SUGGESTION else []
 
     def unread(self) -> None:
@@ -278,7 +276,7 @@ class Completion:
         """The cursor went elsewhere, or a selection or an input method began."""
         self._around = around
         self._ask_at_ms = None
-        self._unsure = 0
+        self._unsure = False
         self._reading.rests(now_ms)
         return [*self._drop(now_ms, rejected=False), *self._wake(now_ms)]
 
@@ -672,7 +670,7 @@ class Completion:
             return []
         if not was_shown:
             grey.shown_ms, grey.n_keys = now_ms, 1
-            self._unsure = 0
+            self._unsure = False
         if not grey.streaming and grey.kind is Kind.SUGGESTION and not self._ahead:
             self._ahead_at_ms = now_ms + _AHEAD_AFTER_MS
         grey.in_sight = rest
@@ -757,7 +755,7 @@ class Completion:
     def _note_unsure(self, grey: Grey) -> None:
         hidden = grey.kind is Kind.SUGGESTION and grey.shown_ms is None and not grey.wanted
         if hidden and not self._enough(grey.current.sure):
-            self._unsure += 1
+            self._unsure = True
 
     def _judge_taken(self, grey: Grey) -> None:
         """Its first word was right once all of it was taken."""

@@ -498,12 +498,11 @@ def test_what_is_read_ahead_is_read_with_the_adapters_in_use(
 
 def test_while_nothing_is_sure_enough_it_says_so_and_how_to_ask(session: Session) -> None:
     session.client.capabilities = _model("one.gguf")
-    for letter in "Onc":
-        assert session.completer.state == ""
-        session.writer.types(letter)
-        session.asked().gets(Piece(0, " upon a", 0.05))
-        session.client.last.ends()
-        QApplication.processEvents()
+    session.writer.types("Onc")
+    assert session.completer.state == ""
+    session.asked().gets(Piece(0, " upon a", 0.05))
+    session.client.last.ends()
+    QApplication.processEvents()
     assert session.completer.state == "nothing sure yet: Ctrl+Space asks"
     session.writer.desk.settings.change(asking="on request")
     session.writer.types("e")
