@@ -30,7 +30,7 @@ class Grey:
     asked_ms: float
     streaming: bool = True
     read_ms: float | None = None
-    """When its prompt was read, if anything of that was not read before."""
+    """When its prompt was read; None until that is told."""
     show_at_ms: float = 0.0
     shown_ms: float | None = None
     """Since when it is, or was, in sight."""
