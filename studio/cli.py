@@ -298,11 +298,13 @@ def _faster(options: argparse.Namespace) -> int:
     are measured; a copy that is faster is used in place of the file from then on."""
     from studio.app import Places, copies, shared_copies
     from studio.engine.faster import slow_format
+    from studio.engine.quantize import file_type_of
 
     places = Places.of_user()
     model = _model_file(options.file, places)
     if not model.is_file():
         raise BadInput(f"There is no model file ‘{model}’.")
+    file_type_of(model)  # says why a file is no model
     kept = shared_copies() if options.shared else copies(places)
     try:
         if options.remove:
